@@ -1,0 +1,1 @@
+"""Every socket but PostgreSQL. Never imports Django."""

@@ -1,0 +1,1 @@
+"""Ways to a user, one a file; strangers to each other."""

@@ -1,0 +1,36 @@
+"""What can go wrong, by whose fault it is, each with the field and the fix."""
+
+
+class HealthNotifyError(Exception):
+    """Base of every error that this system raises on purpose."""
+
+
+class BadInput(HealthNotifyError):
+    """Somebody gave a value that cannot be used; nothing was changed."""
+
+    def __init__(self, field: str, problem: str, fix: str) -> None:
+        super().__init__(f"{field}: {problem}. {fix}")
+        self.field = field
+        self.problem = problem
+        self.fix = fix
+
+
+class Misconfigured(BadInput):
+    """A setting is missing, malformed or contradicts another one; the start stops here."""
+
+
+class Unavailable(HealthNotifyError):
+    """A service did not answer; the work stays where it is and is tried again."""
+
+    def __init__(self, service: str, problem: str) -> None:
+        super().__init__(f"{service} is unavailable: {problem}")
+        self.service = service
+        self.problem = problem
+
+
+class Fatal(HealthNotifyError):
+    """A client is beyond repair; the process ends with a non-zero code and a new one takes over."""
+
+
+class IllegalMove(HealthNotifyError):
+    """The table of moves has no such move: a defect in the caller, never an expected result."""

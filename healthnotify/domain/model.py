@@ -1,0 +1,366 @@
+"""The nouns: what a notification is, what travels, what a channel answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID, uuid5
+
+from healthnotify.domain.lifecycle import Event, State
+
+NAMESPACE: Final = UUID("6f0c2a52-4f0e-5b0e-9a3f-2d6c5f7f3f11")
+
+
+class Channel(StrEnum):
+    """A way to a user."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    WEBHOOK = "webhook"
+
+
+class Category(StrEnum):
+    """What kind of message it is; people switch categories on and off."""
+
+    NUDGE = "nudge"
+    REMINDER = "reminder"
+    PROGRESS = "progress"
+    DIGEST = "digest"
+    SERVICE = "service"
+
+
+class Goal(StrEnum):
+    """What a user wants to do more, or less, of."""
+
+    WALK_MORE = "walk_more"
+    SLEEP_EARLIER = "sleep_earlier"
+    DRINK_WATER = "drink_water"
+    SCREEN_BREAK = "screen_break"
+    STRETCH = "stretch"
+    MINDFULNESS = "mindfulness"
+    EAT_WELL = "eat_well"
+    CHECKUP = "checkup"
+
+
+class Withheld(StrEnum):
+    """Why a notification must no longer be sent."""
+
+    OPTED_OUT = "opted_out"
+    ERASED = "erased"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    CAPPED = "capped"
+    USER_INACTIVE = "user_inactive"
+
+
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
+
+
+def notification_id(user_id: UUID, category: Category, local_date: date, slot: int, channel: Channel) -> UUID:
+    """The one id of this occasion: planning twice, after any crash or clock jump, plans once.
+
+    `slot` is the ordinal of the occasion on that local date (1 is the first), not its time, so that a time which is
+    changed in mid-day makes no second notification. The id is the idempotency key that every channel passes on.
+    """
+    return uuid5(NAMESPACE, f"{user_id}|{category}|{local_date.isoformat()}|{slot}|{channel}")
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Half-open local window [start, end) in which nothing is sent; it may run over midnight."""
+
+    start: time
+    end: time
+
+    def holds(self, wall: time) -> bool:
+        """Whether that wall-clock time is inside."""
+        if self.start <= self.end:
+            return self.start <= wall < self.end
+        return wall >= self.start or wall < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """What one user wants in one category: over which channel, for which goals, and when."""
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    channel: Channel
+    goals: tuple[Goal, ...]
+    timezone: str
+    times: tuple[time, ...]
+    days: frozenset[int]  #: Monday is 0
+    every: int  #: every n-th day, counted from `anchor`
+    anchor: date
+    quiet: QuietHours | None
+    planned_until: datetime  #: every occasion up to this instant is planned
+    next_due_at: datetime  #: the first occasion after it, as it was computed then
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one user in one slot, as the planner writes it down. Instants are aware, in UTC."""
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    channel: Channel
+    goal: Goal
+    local_date: date
+    slot: int
+    timezone: str
+    wall_clock: datetime  #: naive: what the clock on the user's wall was to show
+    send_at: datetime
+    expires_at: datetime
+    shift: str | None  #: why `send_at` is not `wall_clock`: gap or quiet_hours
+    tzdata: str  #: version of the time zone database that decided
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The typed allow-list: all that a language model ever learns. No name, address, id, zone or free text."""
+
+    goal: Goal
+    category: Category
+    progress: str  #: bucket, never the number: none, started, halfway, nearly, reached
+    tone: str
+    language: str
+    reading_level: str
+    variant: str
+    longest: int  #: characters of text that the channel takes
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A PLANNED notification that a builder has leased, with what it needs to write it."""
+
+    id: UUID
+    user_id: UUID
+    channel: Channel
+    name: str
+    brief: Brief
+    facts: Mapping[str, str]  #: placeholder -> value, filled in after the model's call
+    send_at: datetime
+    expires_at: datetime
+    withheld: Withheld | None  #: a reason that is already known not to write it
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Text before the guardrails, with placeholders."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a message came from, kept with it."""
+
+    source: str  #: "model" or "template"
+    author: str  #: the model's name, or the template's id
+    fields: tuple[str, ...]  #: names of the fields that were sent to the model
+    why_template: str | None = None  #: why a template was used instead of the model
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Text after the guardrails, as the user will read it."""
+
+    id: UUID
+    user_id: UUID
+    subject: str
+    text: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the cache holds of a notification."""
+
+    id: UUID
+    user_id: UUID
+    state: State
+    category: Category
+    channel: Channel
+    timezone: str
+    local_date: date
+    attempt: int  #: claimed tries so far
+    send_at: datetime
+    expires_at: datetime
+    due_at: datetime | None  #: when the producer (STAGED) or the retry consumer (RETRY) is to act
+    sealed: str  #: subject and text, encrypted under the user's key
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notification whose time has come, with what its envelope needs."""
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    channel: Channel
+    attempt: int
+    send_at: datetime
+    expires_at: datetime
+
+
+class FailureKind(StrEnum):
+    TRANSIENT = "transient"  #: another try may help
+    PERMANENT = "permanent"  #: no try will help
+    UNKNOWN = "unknown"  #: the channel may have accepted it
+    DEFERRED = "deferred"  #: nothing was sent, on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Outcome of a channel, or of the last look before it: not sent, or perhaps sent."""
+
+    kind: FailureKind
+    reason: str
+    retry_after: timedelta | None = None
+    until: datetime | None = None  #: deferrals only
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Outcome of a channel: it has taken the message and answers for it from here."""
+
+    receipt: str = ""  #: the channel's own id for it
+
+
+Outcome = Accepted | Failure | Withheld
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What travels through Kafka: ids, times and codes, nothing about a person (the text goes by reference)."""
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    channel: Channel
+    attempt: int  #: on the daily topic the try to make; on the others the try that failed
+    send_at: datetime
+    expires_at: datetime
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record lies on the road."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A record that is not ours."""
+
+    raw: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a consumer received, and where."""
+
+    position: Position
+    content: Envelope | Poison
+
+
+class Answer(StrEnum):
+    """What the store says to somebody who wants to claim."""
+
+    CLAIMED = "claimed"  #: yours until the lease ends
+    AMBIGUOUS = "ambiguous"  #: yours, but an earlier holder of this attempt may have sent it
+    REPORTED = "reported"  #: this attempt's failure is recorded; only the hand-over to the retry topic is missing
+    BUSY = "busy"  #: another holds it: park the record until the lease ends
+    TERMINAL = "terminal"  #: ended; nothing to do
+    STALE = "stale"  #: this attempt is past
+    MISSING = "missing"  #: no such notification
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A wish to claim. `claim_id` is random per processing, so that a lost COMMIT reply can be asked again."""
+
+    envelope: Envelope
+    claim_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The store's answer to an `Ask`."""
+
+    answer: Answer
+    envelope: Envelope
+    claim_id: UUID  #: of the holder: one's own when claimed, the reporter's when reported
+    lease_until: datetime | None = None
+    failure: Failure | None = None  #: when reported
+    person: "Person | None" = None  #: when claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the last look before a send needs, read in the same statement as the claim."""
+
+    active: bool
+    erased: bool
+    enabled: bool  #: category and channel are still wanted
+    timezone: str
+    quiet: QuietHours | None
+    locale: str
+    address: str
+    sent_last_day: int
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A finished message on its way to one address."""
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    address: str
+    locale: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A failed try whose consequence the retry consumer has to decide."""
+
+    envelope: Envelope  #: with `failure`
+    tries: int  #: used tries; deferrals do not count
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record given up: a notification with its failure, or bytes that are not ours."""
+
+    reason: str
+    envelope: Envelope | None = None
+    poison: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of one notification, as it was recorded."""
+
+    id: UUID
+    event: Event
+    before: State | None
+    after: State
+    at: datetime
+    attempt: int = 0
+    reason: str | None = None
+    due_at: datetime | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)

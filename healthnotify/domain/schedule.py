@@ -1,0 +1,203 @@
+"""When a notification is wanted: a pure function from a rule on the user's wall clock to instants in UTC.
+
+Wall-clock time and zone are what is stored; the instant is computed for each occasion, so that daylight saving and
+changes of the time zone database never shift the hour that a person chose.
+"""
+
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import islice
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from healthnotify.domain.errors import BadInput
+from healthnotify.domain.model import QuietHours
+
+EVERY_DAY: Final = frozenset(range(7))
+DAY_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+#: A deferral lasts less than a day, and no zone is a day away from UTC: occasions of up to two nominal dates ago may
+#: still lie in the future.
+LOOK_BACK: Final = timedelta(days=2)
+SECOND: Final = timedelta(seconds=1)
+HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a person chose: the zone, the times of day, the days, every n-th day from `anchor`, quiet hours."""
+
+    timezone: str
+    times: tuple[time, ...]
+    days: frozenset[int] = EVERY_DAY  #: Monday is 0
+    every: int = 1
+    anchor: date = date(2000, 1, 1)
+    quiet: QuietHours | None = None
+
+    def holds(self, day: date) -> bool:
+        """Whether that nominal date has occasions."""
+        return day.weekday() in self.days and (day - self.anchor).days % self.every == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One time at which a person wants to hear from us."""
+
+    local_date: date  #: nominal: the date that the person meant
+    slot: int  #: which occasion of that date, 1 is the first
+    wall_clock: datetime  #: naive: what the clock on the wall was to show
+    send_at: datetime  #: UTC
+    shift: str | None  #: why the two differ: gap or quiet_hours
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises `BadInput` for a name that the pinned database does not have."""
+    if name not in known_zones():
+        raise BadInput("timezone", f"unknown time zone {name!r}", "Use an IANA name such as Europe/Berlin")
+    return ZoneInfo(name)
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """Every zone of the pinned database."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+def occasions(rule: Rule, after: datetime) -> Iterator[Occasion]:
+    """Every occasion with `send_at` strictly after `after`, in order of nominal date and slot, without end.
+
+    Raises `BadInput` for an unknown zone. A local date that the zone skipped (date line) has none; a time that does
+    not exist on its date is taken at the first instant after the gap, one that exists twice at its first.
+    """
+    tz = zone(rule.timezone)
+    times = sorted(rule.times)
+    day = (after.astimezone(UTC) - LOOK_BACK).date()
+    while day < date.max:
+        if rule.holds(day) and _exists(day, tz):
+            for slot, wanted in enumerate(times, start=1):
+                occasion = _occasion(day, slot, wanted, tz, rule.quiet)
+                if occasion.send_at > after:
+                    yield occasion
+        day += timedelta(days=1)
+
+
+def next_occasion(rule: Rule, after: datetime) -> Occasion:
+    """The first of `occasions`; among several slots of one date the one that is sent first."""
+    candidates = islice(occasions(rule, after), 2 * len(rule.times))
+    return min(candidates, key=lambda occasion: occasion.send_at)
+
+
+def end_of_quiet_hours(now: datetime, timezone: str, quiet: QuietHours | None) -> datetime:
+    """The first instant from `now` on whose wall-clock time is not inside the window; `now` itself when it is not."""
+    return _past_quiet(now, zone(timezone), quiet)
+
+
+def _occasion(day: date, slot: int, wanted: time, tz: ZoneInfo, quiet: QuietHours | None) -> Occasion:
+    wall = datetime.combine(day, wanted)
+    resolved = _first_instant(wall, tz)
+    send_at = _past_quiet(resolved, tz, quiet)
+    shift = None
+    if send_at != resolved:
+        shift = "quiet_hours"
+    elif _wall(resolved, tz) != wall:
+        shift = "gap"
+    return Occasion(local_date=day, slot=slot, wall_clock=wall, send_at=send_at, shift=shift)
+
+
+def _exists(day: date, tz: ZoneInfo) -> bool:
+    """Whether the zone has that date at all; Apia had no 30 December 2011."""
+    return _wall(_first_instant(datetime.combine(day, time()), tz), tz).date() == day
+
+
+def _first_instant(wall: datetime, tz: ZoneInfo) -> datetime:
+    """The first instant at which the wall clock shows `wall`, or the first one after the gap that swallowed it."""
+    instant = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    if _wall(instant, tz) == wall:
+        return instant
+    other_side = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    return _transition(min(instant, other_side), max(instant, other_side), tz)
+
+
+def _past_quiet(instant: datetime, tz: ZoneInfo, quiet: QuietHours | None) -> datetime:
+    if quiet is None:
+        return instant
+    while quiet.holds(_wall(instant, tz).time()):
+        instant = _leave_window(instant, tz, quiet)
+    return instant
+
+
+def _leave_window(instant: datetime, tz: ZoneInfo, quiet: QuietHours) -> datetime:
+    """The window's end by the offset of now, or the clock change that comes first, whichever it is."""
+    wall = _wall(instant, tz)
+    end = datetime.combine(wall.date(), quiet.end)
+    if end <= wall:
+        end += timedelta(days=1)
+    reach = instant + (end - wall)
+    step = instant
+    while step < reach:
+        following = min(step + HOUR, reach)
+        if _offset(following, tz) != _offset(step, tz):
+            return _transition(step, following, tz)
+        step = following
+    return reach
+
+
+def _transition(low: datetime, high: datetime, tz: ZoneInfo) -> datetime:
+    """The first instant, to the second, with another offset than `low`, when `high` has another one."""
+    before = _offset(low, tz)
+    low, high = low.replace(microsecond=0), _ceiling(high)
+    while high - low > SECOND:
+        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+        if _offset(middle, tz) == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _ceiling(instant: datetime) -> datetime:
+    whole = instant.replace(microsecond=0)
+    return whole if whole == instant else whole + SECOND
+
+
+def _wall(instant: datetime, tz: ZoneInfo) -> datetime:
+    return instant.astimezone(tz).replace(tzinfo=None, fold=0)
+
+
+def _offset(instant: datetime, tz: ZoneInfo) -> timedelta | None:
+    return instant.astimezone(tz).utcoffset()
+
+
+def parse_days(text: str) -> frozenset[int]:
+    """`mon,tue` as numbers, Monday is 0. Raises `BadInput`."""
+    names = [name.strip().lower() for name in text.split(",")]
+    unknown = sorted(set(names) - set(DAY_NAMES))
+    if unknown:
+        raise BadInput("days", f"unknown day {unknown[0]!r}", f"Use names from {','.join(DAY_NAMES)}")
+    return frozenset(DAY_NAMES.index(name) for name in names)
+
+
+def parse_time(text: str, field: str = "time") -> time:
+    """`HH:MM` or `HH:MM:SS` on a 24-hour clock. Raises `BadInput`."""
+    for form in ("%H:%M", "%H:%M:%S"):
+        try:
+            parsed = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        return parsed.time()
+    raise BadInput(field, f"{text!r} is not a time of day", "Use HH:MM, for example 09:00")
+
+
+def parse_quiet(text: str) -> QuietHours:
+    """`22:00-07:00`. Raises `BadInput`, also for a window without length."""
+    start, dash, end = text.partition("-")
+    if not dash:
+        raise BadInput("quiet", f"{text!r} is not a window", "Use HH:MM-HH:MM, for example 22:00-07:00")
+    window = QuietHours(parse_time(start, "quiet"), parse_time(end, "quiet"))
+    if window.start == window.end:
+        raise BadInput("quiet", "start and end are the same", "Leave it out, or give two different times")
+    return window

@@ -1,0 +1,239 @@
+"""What the verbs need from the world. Every port has a twin in `adapters/memory.py` that passes the same contract.
+
+Calls take and answer batches. A service that does not answer raises `Unavailable`, and then nothing is known to have
+happened; every call may therefore be made again. Instants are aware and in UTC.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from healthnotify.domain.lifecycle import State
+from healthnotify.domain.model import (
+    Accepted,
+    Ask,
+    Assignment,
+    Brief,
+    Claim,
+    DeadLetter,
+    Draft,
+    Due,
+    Entry,
+    Envelope,
+    Failure,
+    Letter,
+    Message,
+    Notification,
+    Outcome,
+    Position,
+    Preference,
+    Record,
+    Step,
+    Undecided,
+    Withheld,
+)
+
+
+class Topic(StrEnum):
+    DAILY = "notifications.daily"
+    RETRY = "notifications.retry"
+    DEAD_LETTER = "notifications.dead-letter"
+
+
+class DueIndex(StrEnum):
+    """The two lists of what waits for an instant."""
+
+    DAILY = "daily"  #: STAGED, by send time
+    RETRY = "retry"  #: RETRY, by the next attempt's time
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows from one due preference: the notifications of its occasions, and how far it is planned now."""
+
+    preference_id: UUID
+    seen_next_due_at: datetime  #: as it was read: somebody else's newer value wins
+    planned_until: datetime
+    next_due_at: datetime
+    notifications: tuple[Notification, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A record that Kafka has confirmed."""
+
+    envelope: Envelope
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A notification that has stood still too long, and where its last record lies."""
+
+    due: Due
+    state: State
+    position: Position | None
+    failure: Failure | None
+
+
+class PlanningStore(Protocol):
+    def due_preferences(self, until: datetime, limit: int) -> list[Preference]:
+        """Preferences of active users with `next_due_at` up to `until`, the earliest first."""
+
+    def plan(self, plans: Sequence[Plan], at: datetime) -> list[Step]:
+        """Insert what is new and advance the preferences, in one transaction; answers a step per new row."""
+
+
+class BuildingStore(Protocol):
+    def lease_planned(self, now: datetime, lease_until: datetime, limit: int) -> list[Assignment]:
+        """PLANNED rows that no other builder holds, the earliest send time first."""
+
+    def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
+        """Encrypt and save the texts: PLANNED -> STAGED. Answers the cache entries of those that moved."""
+
+    def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
+        """PLANNED, STAGED or RETRY -> CANCELLED; what consumers hold is not touched."""
+
+
+class RoadStore(Protocol):
+    def due(self, index: DueIndex, now: datetime, limit: int) -> list[Due]:
+        """What `Staging.due` would answer, read from PostgreSQL."""
+
+    def published(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
+        """STAGED or RETRY -> PENDING for records of the next attempt, with their place on the road."""
+
+    def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
+        """As for the builder."""
+
+
+class DeliveryStore(Protocol):
+    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime) -> list[Claim]:
+        """One answer for each ask, in order; ids are distinct within a call. Claiming moves STAGED or RETRY to
+        PENDING when the record was faster than its producer."""
+
+    def complete(self, accepted: Mapping[UUID, tuple[Claim, Accepted]], at: datetime) -> list[Step]:
+        """Record successes. Needs no lease: success is a fact. On FAILED it only sets `late_success_at`."""
+
+    def withhold(self, claims: Mapping[UUID, tuple[Claim, Withheld]], at: datetime) -> list[Step]:
+        """PENDING -> CANCELLED, for the holder of the claim only."""
+
+    def report(self, failures: Mapping[UUID, tuple[Claim, Failure]], at: datetime) -> list[Claim]:
+        """Note definite failures, for the holders only; answers the claims (REPORTED) to hand to the retry topic."""
+
+    def returned(self, announced: Sequence[tuple[Claim, Position]], at: datetime) -> list[Step]:
+        """PENDING -> RETRY for reported claims whose retry record is confirmed."""
+
+    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> None:
+        """Keep dead letters that have no notification to move (poison, unknown ids)."""
+
+
+class RetryStore(Protocol):
+    def undecided(self, envelopes: Sequence[Envelope], at: datetime) -> tuple[list[Step], list[Undecided]]:
+        """Those of the failed tries that still wait for a decision; moves PENDING -> RETRY where the consumer died
+        before it could."""
+
+    def wait(self, until: Mapping[UUID, tuple[Undecided, datetime]], at: datetime) -> list[Step]:
+        """Note `next_attempt_at`: RETRY -> RETRY, the steps carry it as `due_at`."""
+
+    def give_up(self, letters: Sequence[DeadLetter], at: datetime) -> list[Step]:
+        """RETRY -> FAILED and keep the dead letters, in one statement."""
+
+    def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
+        """As for the builder."""
+
+
+class SweepStore(Protocol):
+    def overdue(self, index: DueIndex, before: datetime, limit: int) -> list[Entry]:
+        """Waiting rows whose time has passed `before` and that nobody has published."""
+
+    def still(self, before: datetime, limit: int) -> list[Still]:
+        """PENDING without a live lease, and RETRY without a decision, untouched since `before`."""
+
+    def swept(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
+        """PENDING -> PENDING: a record is on the road again."""
+
+    def expire(self, now: datetime, limit: int) -> list[Step]:
+        """PLANNED and STAGED past their expiry -> CANCELLED (`expired`)."""
+
+    def open_entries(self, chunk: int) -> Iterator[list[Entry]]:
+        """Every STAGED, PENDING or RETRY notification, for a rebuild of the cache."""
+
+
+class Store(PlanningStore, BuildingStore, RoadStore, DeliveryStore, RetryStore, SweepStore, Protocol):
+    """The truth."""
+
+
+class Staging(Protocol):
+    """The cache and the due indexes. May be empty, cold or gone at any time."""
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Cache the entries and index those that have a `due_at`."""
+
+    def follow(self, steps: Sequence[Step]) -> None:
+        """Bring entries and indexes in line with steps that PostgreSQL has recorded."""
+
+    def due(self, index: DueIndex, now: datetime, limit: int, hide: timedelta) -> list[Due] | None:
+        """What is due, the earliest first, hidden from other callers for `hide`. None when the cache is cold."""
+
+    def is_cold(self) -> bool:
+        """Whether it was lost or rolled back since the last `warm`."""
+
+    def clear(self) -> None:
+        """Forget everything, as before a rebuild."""
+
+    def warm(self) -> None:
+        """Say that the rebuild is complete."""
+
+
+class Road(Protocol):
+    """Kafka, as a producer sees it."""
+
+    def announce(self, topic: Topic, envelopes: Sequence[Envelope]) -> list[Announced]:
+        """Produce and wait for the reports. What is not in the answer is *unknown*, not refused."""
+
+    def bury(self, records: Sequence[Record]) -> list[Record]:
+        """Put records that are not ours on the dead-letter topic, with bytes, place and reason."""
+
+    def passed(self, positions: Sequence[Position]) -> set[Position]:
+        """Those that the topic's consumers have committed past, or that the log no longer holds."""
+
+
+class Intake(Protocol):
+    """Kafka, as a consumer sees it. One thread calls `take`; any thread calls `finish`."""
+
+    def take(self, limit: int, wait: timedelta) -> list[Record]:
+        """Up to `limit` records; with 0 it only keeps the membership alive. Commits what is finished."""
+
+    def finish(self, records: Sequence[Record]) -> None:
+        """These are settled: their offsets may be committed once all before them are."""
+
+    def close(self) -> None:
+        """Commit what is finished and leave the group."""
+
+
+class Writer(Protocol):
+    """The language model."""
+
+    async def write(self, brief: Brief, deadline: timedelta) -> Draft:
+        """A draft from the allow-list alone. Raises `NotWritten` with a reason."""
+
+
+class NotWritten(Exception):
+    """The model gave no usable draft; `reason` is a code such as rate_limited, timeout, refusal, bad_answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ChannelPort(Protocol):
+    """A way out. Sends one letter and says what came of it; never raises for what a provider does."""
+
+    async def send(self, letter: Letter) -> Outcome:
+        """Answers `Accepted` or a `Failure`."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
