@@ -1,0 +1,1 @@
+"""The Django project: settings from one typed environment, the only reader of it."""

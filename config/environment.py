@@ -1,45 +1,94 @@
 """The environment as one typed object: the only place that reads it.
 
-A value comes from the process environment, else from a file that `NAME_FILE` names, else from `/run/secrets`, else
+A value comes from the process environment, else from a file that `NAME_FILE` names, else from `/run/secrets/NAME`, else
 from `.env`. Unknown names in `.env` and malformed values stop the start; an empty value means "not given".
 """
 
 import os
+import re
+from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-ROOT = Path(__file__).resolve().parent.parent
-SECRETS = Path("/run/secrets")
+from config.sources import gather
+from healthnotify.domain.errors import Misconfigured
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+ROOT: Final = Path(__file__).resolve().parent.parent
+SECRETS: Final = Path("/run/secrets")
+
+#: Fields with more than one name in the environment; the first that is given counts.
+SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {"openai_key": ("OPENAI_KEY", "OPENAI_API_KEY")}
+
+MOST: Final = 1_000_000
+LONGEST: Final = 30 * 24 * 3600  # seconds; more is a mistake in the unit
+BROKER: Final = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s,:/\[\]]+):\d{1,5}")
 
 
-def _url(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise ValueError("must start with http:// or https://")
+def _url(value: str) -> str:
+    if not _is_url(value, "http", "https"):
+        raise ValueError("must be a URL that begins with http:// or https://, such as https://example.org")
+    return value.rstrip("/")
+
+
+def _redis(value: SecretStr) -> SecretStr:
+    if not _is_url(value.get_secret_value(), "redis", "rediss"):
+        raise ValueError("must be a URL that begins with redis:// or rediss://, such as redis://localhost:6379/0")
     return value
 
 
+def _is_url(text: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        complete = bool(parts.hostname) and parts.port != 0  # asking for the port raises when it is none
+    except ValueError:
+        return False
+    return complete and parts.scheme in schemes and not re.search(r"\s", text)
+
+
+def _brokers(value: str) -> str:
+    if not all(BROKER.fullmatch(part.strip()) for part in value.split(",")):
+        raise ValueError("must be host:port, several with commas between, such as localhost:9092")
+    return value
+
+
+def _sender(value: str) -> str:
+    if "@" not in parseaddr(value)[1] or not value.isprintable():
+        raise ValueError("must be an e-mail address, such as Health Notifications <notify@example.org>")
+    return value
+
+
+# Each description completes "NAME must be …", for the message about a value that is not.
+Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
+Positive = Annotated[int, Field(ge=1, le=MOST, description=f"a whole number from 1 to {MOST}")]
+Seconds = Annotated[float, Field(gt=0, le=LONGEST, description=f"a number of seconds above 0, at most {LONGEST}")]
+Switch = Annotated[bool, Field(description="true or false")]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"], Field(description="one of debug, info, warning, error")
+]
+GroupProtocol = Annotated[Literal["consumer", "classic"], Field(description="one of consumer, classic")]
 Url = Annotated[str, AfterValidator(_url)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
+Brokers = Annotated[str, AfterValidator(_brokers)]
+Sender = Annotated[str, AfterValidator(_sender)]
 
 
-class Environment(BaseSettings):
-    """Every setting, with its name in the environment in capitals. `.env.example` gives each a line."""
+class Environment(BaseModel):
+    """Every setting, with its name in the environment in capitals. `.env.example` gives each a line.
 
-    model_config = SettingsConfigDict(
-        case_sensitive=False, env_ignore_empty=True, extra="forbid", hide_input_in_errors=True
-    )
+    A plain model, not one of pydantic-settings: that library knows no NAME_FILE, so all of its sources would be ours.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     django_secret_key: SecretStr | None = None
     encryption_keys: SecretStr | None = None
     public_url: Url = "http://localhost:8000"
     sentry_dsn: SecretStr | None = None
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: LogLevel = "info"
 
     postgres_host: str | None = None
     postgres_port: Port = 5432
@@ -47,15 +96,15 @@ class Environment(BaseSettings):
     postgres_user: str = "healthnotify"
     postgres_password: SecretStr = SecretStr("")
 
-    redis_url: SecretStr | None = None
+    redis_url: RedisUrl | None = None
 
-    kafka_bootstrap_servers: str | None = None
+    kafka_bootstrap_servers: Brokers | None = None
     kafka_partitions: Positive = 12
     kafka_replication: Positive = 1
-    kafka_group_protocol: Literal["consumer", "classic"] = "consumer"
-    kafka_create_topics: bool = True
+    kafka_group_protocol: GroupProtocol = "consumer"
+    kafka_create_topics: Switch = True
 
-    openai_key: SecretStr | None = Field(None, validation_alias=AliasChoices("openai_key", "openai_api_key"))
+    openai_key: SecretStr | None = None
     openai_base_url: Url | None = None
     openai_model: str = "gpt-5-mini"
     openai_requests_per_minute: Positive = 500
@@ -65,8 +114,8 @@ class Environment(BaseSettings):
     email_port: Port = 25
     email_host_user: str = ""
     email_host_password: SecretStr = SecretStr("")
-    email_use_tls: bool = False
-    default_from_email: str = "Health Notifications <notify@localhost>"
+    email_use_tls: Switch = False
+    default_from_email: Sender = "Health Notifications <notify@localhost>"
 
     sms_base_url: Url | None = None
     sms_account: str = ""
@@ -74,7 +123,7 @@ class Environment(BaseSettings):
     sms_from: str = ""
 
     webhook_secret: SecretStr | None = None
-    webhook_allow_private: bool = False
+    webhook_allow_private: Switch = False
 
     retry_attempts: Positive = 5
     retry_first_seconds: Seconds = 30
@@ -87,84 +136,71 @@ class Environment(BaseSettings):
     in_flight: Positive = 256
 
     @model_validator(mode="after")
-    def _leases_outlast_calls(self) -> "Environment":
+    def _leases_outlast_calls(self) -> Self:
         if self.send_timeout_seconds * 3 >= self.delivery_lease_seconds:
             raise ValueError("DELIVERY_LEASE_SECONDS must be more than three times SEND_TIMEOUT_SECONDS")
         return self
 
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], **_: PydanticBaseSettingsSource
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """One source of ours: it knows the four places and their order."""
-        return (_Places(settings_cls),)
+    @model_validator(mode="after")
+    def _waits_grow(self) -> Self:
+        if self.retry_first_seconds > self.retry_longest_seconds:
+            raise ValueError("RETRY_FIRST_SECONDS must not be more than RETRY_LONGEST_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _sms_is_complete(self) -> Self:
+        missing = [name for name in ("sms_account", "sms_token", "sms_from") if not getattr(self, name)]
+        if self.sms_base_url and missing:
+            raise ValueError(f"{missing[0].upper()} must be given too, because SMS_BASE_URL is")
+        return self
 
 
-class _Places(PydanticBaseSettingsSource):
-    """Reads environment, `NAME_FILE`, `/run/secrets` and `.env`, in that order."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        """Not used: all values are read in one go."""
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Names in lower case with their texts; what `.env` names is passed on even if it is unknown."""
-        known = names()
-        values = {name.lower(): text for name, text in read_dotenv(ROOT / ".env").items()}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise SystemExit(f".env: unknown name {unknown[0].upper()}. See .env.example for the names that exist.")
-        for name in sorted(known):
-            text = os.environ.get(name.upper()) or _from_file(name) or values.get(name)
-            if text:
-                values[name] = text
-        return {name: text for name, text in values.items() if text}
+def spellings(field: str) -> tuple[str, ...]:
+    """The names of a field in the environment."""
+    return SPELLINGS.get(field, (field.upper(),))
 
 
-def names() -> set[str]:
-    """Every name that is read, in lower case; both spellings where there are two."""
-    found = set()
-    for name, field in Environment.model_fields.items():
-        alias = field.validation_alias
-        found |= {str(choice) for choice in alias.choices} if isinstance(alias, AliasChoices) else {name}
-    return found
+def names() -> list[str]:
+    """Every name that is read, in the order of the fields."""
+    return [name for field in Environment.model_fields for name in spellings(field)]
 
 
-def _from_file(name: str) -> str | None:
-    given = os.environ.get(f"{name.upper()}_FILE")
-    path = Path(given) if given else SECRETS / name.upper()
+def load(
+    environ: Mapping[str, str] = os.environ, *, dotenv: Path = ROOT / ".env", secrets: Path = SECRETS
+) -> Environment:
+    """The environment, checked. Ends the process with one line a problem: the variable and the fix, never its value."""
     try:
-        return path.read_text().strip()
-    except OSError as problem:
-        if given:
-            raise SystemExit(f"{name.upper()}_FILE: {given} cannot be read ({problem.strerror}).") from None
-        return None
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; comments and blank lines are passed over, quotes around a value are taken off."""
-    if not path.is_file():
-        return {}
-    values = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise SystemExit(f".env:{number}: {text!r} is not NAME=value.")
-        values[name.strip()] = value.strip().strip("\"'")
-    return values
-
-
-def load() -> Environment:
-    """The environment, checked. Ends the process with one line a problem, naming the variable, never its value."""
-    try:
-        return Environment()
+        found = gather(names(), environ, dotenv, secrets)
+        return Environment.model_validate(_by_field(found))
+    except Misconfigured as problem:
+        lines = [f"{problem}."]
     except ValidationError as problems:
-        lines = [f"{_name(problem['loc'])}: {problem['msg']}" for problem in problems.errors()]
-        raise SystemExit("\n".join(["The environment cannot be used:", *lines, "See .env.example."])) from None
+        lines = [_line(problem) for problem in problems.errors()]
+    raise SystemExit("\n".join(["The environment cannot be used:", *lines, "See .env.example."]))
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    return str(location[0]).upper() if location else "environment"
+def _by_field(found: Mapping[str, str]) -> dict[str, str]:
+    given = {field: [found[name] for name in spellings(field) if name in found] for field in Environment.model_fields}
+    return {field: texts[0] for field, texts in given.items() if texts}
+
+
+def _line(problem: Any) -> str:
+    """What pydantic found, in words that say what to write; its own may quote the value and speak of "input"."""
+    own = problem.get("ctx", {}).get("error")  # the ValueError of one of the checks above
+    if not problem["loc"]:
+        return f"{own}."
+    field = str(problem["loc"][0])
+    name = " or ".join(spellings(field))
+    if own:
+        return f"{name} {own}."
+    about = Environment.model_fields[field]
+    return f"{name} must be {about.description}, such as {written(about.default)}."
+
+
+def written(value: object) -> str:
+    """A default as one writes it in the environment."""
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,15 +20,20 @@ INSTALLED_APPS = [
     "healthnotify.commands",
 ]
 
+#: Without a host there is nothing to wait for: libpq looks for a socket in this folder and fails at once, and so its
+#: error says what is missing. With one, Django's pool keeps connections and waits for the server to come back.
+_NO_HOST = "/POSTGRES_HOST is not set"
+_POOL = {"pool": {"min_size": 0, "max_size": 8, "timeout": 10}} if ENVIRONMENT.postgres_host else {}
+
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        "HOST": ENVIRONMENT.postgres_host or "POSTGRES_HOST.is.not.set",
+        "HOST": ENVIRONMENT.postgres_host or _NO_HOST,
         "PORT": ENVIRONMENT.postgres_port,
         "NAME": ENVIRONMENT.postgres_db,
         "USER": ENVIRONMENT.postgres_user,
         "PASSWORD": ENVIRONMENT.postgres_password.get_secret_value(),
-        "OPTIONS": {"pool": {"min_size": 0, "max_size": 8, "timeout": 10}, "connect_timeout": 5},
+        "OPTIONS": {"connect_timeout": 5, **_POOL},
     }
 }
 

@@ -26,6 +26,7 @@ class Event(StrEnum):
     DEFERRED = "deferred"  #: nothing was sent, and no attempt is used: it was not the hour for it
     SCHEDULED = "scheduled"  #: the retry consumer set the time of the next attempt
     REPUBLISHED = "republished"  #: Kafka confirmed a record for the next attempt
+    TAKEN_OVER = "taken_over"  #: the lease ended without an outcome; another consumer holds the same attempt now
     GAVE_UP = "gave_up"  #: no attempt is left, or none would help
     CANCELLED = "cancelled"  #: a reason not to send came first
     REDRIVEN = "redriven"  #: an operator brought it back from the dead letters
@@ -40,6 +41,7 @@ MOVES: Final[Mapping[tuple[State, Event], State]] = {
     (State.PENDING, Event.REFUSED): State.RETRY,
     (State.PENDING, Event.DEFERRED): State.RETRY,
     (State.PENDING, Event.REPUBLISHED): State.PENDING,
+    (State.PENDING, Event.TAKEN_OVER): State.PENDING,
     (State.PENDING, Event.CANCELLED): State.CANCELLED,
     (State.RETRY, Event.ACCEPTED): State.COMPLETED,
     (State.RETRY, Event.SCHEDULED): State.RETRY,

@@ -138,10 +138,14 @@ class Assignment:
 
     id: UUID
     user_id: UUID
+    category: Category
     channel: Channel
+    goal: Goal
     name: str
-    brief: Brief
-    facts: Mapping[str, str]  #: placeholder -> value, filled in after the model's call
+    locale: str
+    target: int
+    progress: int
+    streak: int
     send_at: datetime
     expires_at: datetime
     withheld: Withheld | None  #: a reason that is already known not to write it
@@ -162,6 +166,7 @@ class Provenance:
     source: str  #: "model" or "template"
     author: str  #: the model's name, or the template's id
     fields: tuple[str, ...]  #: names of the fields that were sent to the model
+    prompt: str | None = None  #: id of the prompt, for the model's
     why_template: str | None = None  #: why a template was used instead of the model
 
 
@@ -192,19 +197,6 @@ class Entry:
     expires_at: datetime
     due_at: datetime | None  #: when the producer (STAGED) or the retry consumer (RETRY) is to act
     sealed: str  #: subject and text, encrypted under the user's key
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A notification whose time has come, with what its envelope needs."""
-
-    id: UUID
-    user_id: UUID
-    category: Category
-    channel: Channel
-    attempt: int
-    send_at: datetime
-    expires_at: datetime
 
 
 class FailureKind(StrEnum):
@@ -246,6 +238,32 @@ class Envelope:
     send_at: datetime
     expires_at: datetime
     failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notification whose time has come, with what its envelope needs."""
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    channel: Channel
+    attempt: int
+    send_at: datetime
+    expires_at: datetime
+
+    def envelope(self, attempt: int, failure: Failure | None = None) -> Envelope:
+        """The record that announces `attempt`, or its failure."""
+        return Envelope(
+            id=self.id,
+            user_id=self.user_id,
+            category=self.category,
+            channel=self.channel,
+            attempt=attempt,
+            send_at=self.send_at,
+            expires_at=self.expires_at,
+            failure=failure,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +366,7 @@ class DeadLetter:
 
     reason: str
     envelope: Envelope | None = None
-    poison: Record | None = None
+    record: Record | None = None  #: what was received, when it is not ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def decide(
 
 
 def _wait(failure: Failure, tries: int, dice: float, policy: RetryPolicy) -> timedelta:
-    doublings = min(tries - 1, 30)  # 2**30 times anything is past any cap; more would overflow a timedelta
-    ceiling = min(policy.longest, policy.first * 2**doublings)
+    doublings = min(max(tries - 1, 0), 20)  # a second is 12 days by then; 2**30 times a day would overflow a timedelta
+    ceiling = min(policy.longest, policy.first * (1 << doublings))
     asked = max(failure.retry_after or timedelta(0), timedelta(0))
     return min(max(dice * ceiling, asked), policy.longest)

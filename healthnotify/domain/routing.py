@@ -31,6 +31,9 @@ PROMISES: Final[Mapping[Channel, Promise]] = {
     Channel.SMS: Promise.AT_MOST_ONCE,
 }
 
+#: Characters of text that a channel takes well; an SMS of this length stays within five segments in any script.
+LONGEST: Final[Mapping[Channel, int]] = {Channel.EMAIL: 600, Channel.WEBHOOK: 600, Channel.SMS: 320}
+
 
 def last_look(claim: Claim, person: Person, *, now: datetime, daily_cap: int) -> Failure | Withheld | None:
     """Why a claimed notification must not be sent now, or None.

@@ -4,12 +4,13 @@ Wall-clock time and zone are what is stored; the instant is computed for each oc
 changes of the time zone database never shift the hour that a person chose.
 """
 
+import re
 import zoneinfo
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,17 +19,21 @@ from healthnotify.domain.model import QuietHours
 
 EVERY_DAY: Final = frozenset(range(7))
 DAY_NAMES: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CLOCK: Final = re.compile("([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 
-#: A deferral lasts less than a day, and no zone is a day away from UTC: occasions of up to two nominal dates ago may
-#: still lie in the future.
+#: How many nominal dates ago an occasion may have been wanted that quiet hours still hold back: they last less than a
+#: day, and a gap that swallows the open minutes of a date adds another.
 LOOK_BACK: Final = timedelta(days=2)
 SECOND: Final = timedelta(seconds=1)
-HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a person chose: the zone, the times of day, the days, every n-th day from `anchor`, quiet hours."""
+    """What a person chose: the zone, the times of day, the days, every n-th day from `anchor`, quiet hours.
+
+    Raises `BadInput` for a rule that could never have an occasion: the search for its next one would not end.
+    """
 
     timezone: str
     times: tuple[time, ...]
@@ -36,6 +41,16 @@ class Rule:
     every: int = 1
     anchor: date = date(2000, 1, 1)
     quiet: QuietHours | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what has no occasion at all."""
+        if not self.times:
+            raise BadInput("times", "no time of day is given", "Give at least one, for example 09:00")
+        if self.every < 1:
+            raise BadInput("every", f"{self.every} is not a number of days", "Use 1 for every day, 2 for every other")
+        if not any((self.anchor.weekday() + step * self.every) % 7 in self.days for step in range(7)):
+            problem = f"every {self.every} days from {self.anchor} never falls on a day that was chosen"
+            raise BadInput("days", problem, f"Choose among {','.join(DAY_NAMES)}, or count from another date")
 
     def holds(self, day: date) -> bool:
         """Whether that nominal date has occasions."""
@@ -75,20 +90,22 @@ def occasions(rule: Rule, after: datetime) -> Iterator[Occasion]:
     """
     tz = zone(rule.timezone)
     times = sorted(rule.times)
-    day = (after.astimezone(UTC) - LOOK_BACK).date()
+    here = _wall(after, tz)
+    day = here.date()
+    if rule.quiet and rule.quiet.holds(here.time()):  # else nothing wanted on an earlier date is still to come
+        day -= LOOK_BACK
     while day < date.max:
-        if rule.holds(day) and _exists(day, tz):
+        if rule.holds(day):
             for slot, wanted in enumerate(times, start=1):
                 occasion = _occasion(day, slot, wanted, tz, rule.quiet)
-                if occasion.send_at > after:
+                if occasion and occasion.send_at > after:
                     yield occasion
-        day += timedelta(days=1)
+        day += DAY
 
 
 def next_occasion(rule: Rule, after: datetime) -> Occasion:
-    """The first of `occasions`; among several slots of one date the one that is sent first."""
-    candidates = islice(occasions(rule, after), 2 * len(rule.times))
-    return min(candidates, key=lambda occasion: occasion.send_at)
+    """The first of `occasions`, which is also the one that is sent first: `send_at` never decreases among them."""
+    return next(occasions(rule, after))
 
 
 def end_of_quiet_hours(now: datetime, timezone: str, quiet: QuietHours | None) -> datetime:
@@ -96,15 +113,15 @@ def end_of_quiet_hours(now: datetime, timezone: str, quiet: QuietHours | None) -
     return _past_quiet(now, zone(timezone), quiet)
 
 
-def _occasion(day: date, slot: int, wanted: time, tz: ZoneInfo, quiet: QuietHours | None) -> Occasion:
+def _occasion(day: date, slot: int, wanted: time, tz: ZoneInfo, quiet: QuietHours | None) -> Occasion | None:
     wall = datetime.combine(day, wanted)
     resolved = _first_instant(wall, tz)
+    shift = None if _wall(resolved, tz) == wall else "gap"
+    if shift and not _exists(day, tz):
+        return None
     send_at = _past_quiet(resolved, tz, quiet)
-    shift = None
     if send_at != resolved:
         shift = "quiet_hours"
-    elif _wall(resolved, tz) != wall:
-        shift = "gap"
     return Occasion(local_date=day, slot=slot, wall_clock=wall, send_at=send_at, shift=shift)
 
 
@@ -135,15 +152,10 @@ def _leave_window(instant: datetime, tz: ZoneInfo, quiet: QuietHours) -> datetim
     wall = _wall(instant, tz)
     end = datetime.combine(wall.date(), quiet.end)
     if end <= wall:
-        end += timedelta(days=1)
+        end += DAY
     reach = instant + (end - wall)
-    step = instant
-    while step < reach:
-        following = min(step + HOUR, reach)
-        if _offset(following, tz) != _offset(step, tz):
-            return _transition(step, following, tz)
-        step = following
-    return reach
+    # Two changes within one day that cancel each other would go unseen; no zone has had such a pair (a test looks).
+    return reach if _offset(reach, tz) == _offset(instant, tz) else _transition(instant, reach, tz)
 
 
 def _transition(low: datetime, high: datetime, tz: ZoneInfo) -> datetime:
@@ -183,12 +195,10 @@ def parse_days(text: str) -> frozenset[int]:
 
 def parse_time(text: str, field: str = "time") -> time:
     """`HH:MM` or `HH:MM:SS` on a 24-hour clock. Raises `BadInput`."""
-    for form in ("%H:%M", "%H:%M:%S"):
-        try:
-            parsed = datetime.strptime(text, form)
-        except ValueError:
-            continue
-        return parsed.time()
+    with suppress(ValueError):
+        if found := CLOCK.fullmatch(text):
+            hour, minute, second = (int(part) for part in found.groups("0"))
+            return time(hour, minute, second)
     raise BadInput(field, f"{text!r} is not a time of day", "Use HH:MM, for example 09:00")
 
 

@@ -75,6 +75,7 @@ class Still:
 
     due: Due
     state: State
+    claimed: bool  #: somebody held it, so its last attempt may have been sent
     position: Position | None
     failure: Failure | None
 
@@ -102,8 +103,8 @@ class RoadStore(Protocol):
     def due(self, index: DueIndex, now: datetime, limit: int) -> list[Due]:
         """What `Staging.due` would answer, read from PostgreSQL."""
 
-    def published(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
-        """STAGED or RETRY -> PENDING for records of the next attempt, with their place on the road."""
+    def published(self, index: DueIndex, announced: Sequence[Announced], at: datetime) -> list[Step]:
+        """STAGED (daily) or RETRY (retry) -> PENDING for records of the next attempt, with their place on the road."""
 
     def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
         """As for the builder."""
@@ -178,6 +179,9 @@ class Staging(Protocol):
     def due(self, index: DueIndex, now: datetime, limit: int, hide: timedelta) -> list[Due] | None:
         """What is due, the earliest first, hidden from other callers for `hide`. None when the cache is cold."""
 
+    def unlist(self, index: DueIndex, dues: Sequence[Due]) -> None:
+        """Take these out of the index, unless a later attempt has been put there since `due` answered them."""
+
     def is_cold(self) -> bool:
         """Whether it was lost or rolled back since the last `warm`."""
 
@@ -216,6 +220,14 @@ class Intake(Protocol):
 
 class Writer(Protocol):
     """The language model."""
+
+    @property
+    def model(self) -> str:
+        """Which model, for provenance."""
+
+    @property
+    def prompt_id(self) -> str:
+        """Which prompt, for provenance."""
 
     async def write(self, brief: Brief, deadline: timedelta) -> Draft:
         """A draft from the allow-list alone. Raises `NotWritten` with a reason."""

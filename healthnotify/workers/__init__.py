@@ -1,0 +1,1 @@
+"""Processes, thin: each joins one verb to the loop."""

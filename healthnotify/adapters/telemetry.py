@@ -1,0 +1,73 @@
+"""Structured logs: one JSON line a step, with ids and codes only."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from healthnotify.domain.model import Step
+
+LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def set_up(level: str) -> None:
+    """Log JSON lines to standard error, one an event, times in UTC. Foreign libraries' warnings take the same way."""
+    shared = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            *shared,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.JSONRenderer(serializer=_json), foreign_pre_chain=shared
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
+
+
+class Log:
+    """What one worker says."""
+
+    def __init__(self, worker: str) -> None:
+        self._log = structlog.get_logger().bind(worker=worker)
+
+    def steps(self, steps: Iterable[Step]) -> None:
+        """One line a step; the notification's id is the correlation id through all workers."""
+        for step in steps:
+            self._log.info(
+                "step",
+                correlation_id=step.id,
+                cause=step.event,
+                before=step.before,
+                after=step.after,
+                attempt=step.attempt,
+                reason=step.reason,
+                due_at=step.due_at,
+            )
+
+    def note(self, event: str, **fields: Any) -> None:
+        """Something that went as it should."""
+        self._log.info(event, **fields)
+
+    def trouble(self, event: str, **fields: Any) -> None:
+        """Something that an operator may have to look at."""
+        self._log.warning(event, **fields)
+
+    def broken(self, event: str, problem: BaseException) -> None:
+        """The end of this process, and why."""
+        self._log.error(event, exc_info=problem)
+
+
+def _json(event: dict[str, Any], **_: Any) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()

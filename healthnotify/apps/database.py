@@ -1,0 +1,65 @@
+"""Batched SQL on Django's connection: one statement a call, errors in our own words."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psycopg
+from django.db import InterfaceError, OperationalError, connection, connections
+from psycopg.rows import namedtuple_row
+from psycopg_pool import PoolTimeout
+
+from healthnotify.domain.errors import Misconfigured, Unavailable
+
+#: The server, not our statement, is the reason: the same call may be made again.
+PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError, PoolTimeout)
+
+#: What the server says when it is we who are wrong, the setting behind it, and the fix.
+REFUSALS: Final = (
+    ("password authentication failed", "POSTGRES_PASSWORD", "Give the password of POSTGRES_USER"),
+    ("no password supplied", "POSTGRES_PASSWORD", "Give the password of POSTGRES_USER"),
+    ("role ", "POSTGRES_USER", "Name a role that exists and may log in"),
+    ("database ", "POSTGRES_DB", "Name a database that exists, and run migrate"),
+    ("no pg_hba.conf entry", "POSTGRES_USER", "Let the server accept this user from this host"),
+)
+
+
+def rows(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+    """Run one statement and answer its rows as named tuples. Raises `Unavailable` when PostgreSQL does not answer.
+
+    Parameters are bound by the server, not by Django's client-side cursor, so that a batch travels as arrays and
+    the plan of a statement is kept.
+    """
+    try:
+        connection.ensure_connection()
+        with psycopg.Cursor(connection.connection, row_factory=namedtuple_row) as cursor:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+    except PASSING as problem:
+        raise Unavailable("PostgreSQL", str(problem).strip().splitlines()[0]) from problem
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()  # back to the pool, which throws a broken one away
+
+
+def check() -> None:
+    """Connect once, outside of the pool, whose own errors say only that it waited.
+
+    Raises `Misconfigured` naming the setting when the server refuses us, `Unavailable` when it does not answer.
+    """
+    try:
+        with psycopg.connect(**_parameters()):
+            return
+    except psycopg.OperationalError as problem:
+        text = str(problem).strip()
+        for trace, setting, fix in REFUSALS:
+            if trace in text:
+                raise Misconfigured(setting, text.splitlines()[-1], fix) from None
+        raise Unavailable("PostgreSQL", f"{text.splitlines()[-1]} (POSTGRES_HOST, POSTGRES_PORT)") from None
+
+
+def _parameters() -> dict[str, Any]:
+    wrapper = connections["default"]
+    parameters = dict(wrapper.get_connection_params())
+    return {
+        key: value for key, value in parameters.items() if key in ("dbname", "user", "password", "host", "port")
+    } | {"connect_timeout": 5}

@@ -1,0 +1,38 @@
+"""What PostgreSQL itself enforces, generated from the one table of moves."""
+
+from healthnotify.domain.lifecycle import BEGINNING, MOVES
+
+
+def guard_moves() -> str:
+    """A trigger that refuses a change of state which the table of moves does not have, and any other beginning."""
+    pairs = sorted({f"{before}>{after}" for (before, _), after in MOVES.items()})
+    allowed = ", ".join(f"'{pair}'" for pair in pairs)
+    return f"""
+        CREATE OR REPLACE FUNCTION notifications_guard_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                RAISE EXCEPTION 'a notification begins {BEGINNING}, not %', NEW.state
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'notifications_moves';
+            END IF;
+            IF OLD.state || '>' || NEW.state <> ALL (ARRAY[{allowed}]) THEN
+                RAISE EXCEPTION 'notification % cannot move from % to %', OLD.id, OLD.state, NEW.state
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'notifications_moves';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE OR REPLACE TRIGGER notifications_guard_moves BEFORE UPDATE OF state ON notifications
+            FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION notifications_guard_moves();
+        CREATE OR REPLACE TRIGGER notifications_guard_beginning BEFORE INSERT ON notifications
+            FOR EACH ROW WHEN (NEW.state <> '{BEGINNING}') EXECUTE FUNCTION notifications_guard_moves();
+    """
+
+
+APPEND_ONLY = """
+    CREATE OR REPLACE FUNCTION moves_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'moves are append-only: % is refused', TG_OP
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'moves_append_only';
+    END $$;
+    CREATE OR REPLACE TRIGGER moves_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON moves
+        FOR EACH STATEMENT EXECUTE FUNCTION moves_append_only();
+"""

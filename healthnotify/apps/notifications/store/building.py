@@ -1,0 +1,148 @@
+"""The builder's part: what is to be written, and the texts that came of it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from healthnotify.apps.database import rows
+from healthnotify.apps.notifications.store.ledger import (
+    ENTRY,
+    RECORD_MOVES,
+    STEP,
+    Ledger,
+    about_message,
+    entry,
+    states_before,
+    steps,
+)
+from healthnotify.apps.privacy.keyring import KeyRing
+from healthnotify.apps.users.sealing import open_name
+from healthnotify.domain.lifecycle import Event, State, after
+from healthnotify.domain.model import Assignment, Category, Channel, Entry, Goal, Message, Step, Withheld
+
+LEASE: Final = """
+    WITH leased AS (
+        UPDATE notifications n SET build_lease_until = %(lease_until)s
+        WHERE n.id IN (
+            SELECT id FROM notifications
+            WHERE state = 'PLANNED' AND (build_lease_until IS NULL OR build_lease_until <= %(now)s)
+            ORDER BY send_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        )
+        RETURNING n.*
+    )
+    SELECT n.id, n.user_id, n.category, n.channel, n.goal, n.send_at, n.expires_at,
+           u.name_sealed, u.locale, u.active, u.erased_at, k.wrapped,
+           COALESCE(g.target, 0) AS target, COALESCE(g.progress, 0) AS progress, COALESCE(g.streak, 0) AS streak,
+           COALESCE(p.enabled AND p.channel = n.channel, false) AS enabled
+    FROM leased n
+    JOIN users u ON u.id = n.user_id
+    LEFT JOIN data_keys k ON k.user_id = n.user_id
+    LEFT JOIN goals g ON g.user_id = n.user_id AND g.code = n.goal
+    LEFT JOIN preferences p ON p.user_id = n.user_id AND p.category = n.category
+    ORDER BY n.send_at
+"""
+
+KEYS: Final = "SELECT user_id, wrapped FROM data_keys WHERE user_id = ANY(%(users)s)"
+
+STAGE: Final = f"""
+    WITH changed AS (
+        UPDATE notifications n
+        SET state = %(after)s, message_sealed = m.sealed, message_sha256 = m.sha256, provenance = m.provenance::jsonb,
+            build_lease_until = NULL, updated_at = %(at)s
+        FROM unnest(%(ids)s::uuid[], %(sealed)s::text[], %(sha256)s::text[], %(provenance)s::text[])
+             AS m(id, sealed, sha256, provenance)
+        WHERE n.id = m.id AND n.state = ANY(%(before)s)
+        RETURNING {ENTRY}, 'PLANNED' AS was, n.provenance ->> 'source' AS reason
+    ), {RECORD_MOVES.replace("reason, due_at FROM", "reason, NULL FROM")}
+    SELECT * FROM changed
+"""
+
+CANCEL: Final = f"""
+    WITH asked AS (SELECT * FROM unnest(%(ids)s::uuid[], %(reasons)s::text[]) AS t(id, reason)),
+    held AS (
+        SELECT n.id, n.state FROM notifications n JOIN asked USING (id)
+        WHERE n.state = ANY(%(before)s) ORDER BY n.id FOR UPDATE OF n
+    ), changed AS (
+        UPDATE notifications n
+        SET state = %(after)s, reason = asked.reason, ended_at = %(at)s, updated_at = %(at)s,
+            next_attempt_at = NULL, build_lease_until = NULL
+        FROM asked, held
+        WHERE n.id = asked.id AND n.id = held.id AND n.state = ANY(%(before)s)
+        RETURNING n.id, held.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+    ), {RECORD_MOVES}
+    SELECT {STEP} FROM changed
+"""
+
+
+class Building(Ledger):
+    def lease_planned(self, now: datetime, lease_until: datetime, limit: int) -> list[Assignment]:
+        """See `ports.BuildingStore`."""
+        found = rows(LEASE, {"now": now, "lease_until": lease_until, "limit": limit})
+        return [_assignment(row, self._ring) for row in found]
+
+    def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
+        """See `ports.BuildingStore`. A user whose key is gone has been erased: nothing is saved for them."""
+        wrapped = {
+            row.user_id: row.wrapped for row in rows(KEYS, {"users": list({message.user_id for message in messages})})
+        }
+        known = [message for message in messages if message.user_id in wrapped]
+        texts = [json.dumps([message.subject, message.text], ensure_ascii=False) for message in known]
+        parameters = {
+            "ids": [message.id for message in known],
+            "sealed": [
+                self._ring.unwrap(message.user_id, wrapped[message.user_id]).seal(text, about_message(message.id))
+                for message, text in zip(known, texts, strict=True)
+            ],
+            "sha256": [hashlib.sha256(text.encode()).hexdigest() for text in texts],
+            "provenance": [json.dumps(asdict(message.provenance)) for message in known],
+            "at": at,
+            "event": Event.WRITTEN,
+            "before": states_before(Event.WRITTEN),
+            "after": State.STAGED,
+        }
+        staged = rows(STAGE, parameters) if known else []
+        return steps(staged, Event.WRITTEN, at), [entry(row) for row in staged]
+
+    def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
+        """See `ports.BuildingStore`."""
+        if not reasons:
+            return []
+        parameters = {
+            "ids": list(reasons),
+            "reasons": list(reasons.values()),
+            "at": at,
+            "event": Event.CANCELLED,
+            "before": sorted(set(states_before(Event.CANCELLED)) - {State.PENDING}),  # a consumer may be sending it
+            "after": after(State.PLANNED, Event.CANCELLED),
+        }
+        return steps(rows(CANCEL, parameters), Event.CANCELLED, at)
+
+
+def _assignment(row: Any, ring: KeyRing) -> Assignment:
+    return Assignment(
+        id=row.id,
+        user_id=row.user_id,
+        category=Category(row.category),
+        channel=Channel(row.channel),
+        goal=Goal(row.goal),
+        name="" if row.wrapped is None else open_name(ring.unwrap(row.user_id, row.wrapped), row),
+        locale=row.locale,
+        target=row.target,
+        progress=row.progress,
+        streak=row.streak,
+        send_at=row.send_at,
+        expires_at=row.expires_at,
+        withheld=_withheld(row),
+    )
+
+
+def _withheld(row: Any) -> Withheld | None:
+    if row.erased_at is not None or row.wrapped is None:
+        return Withheld.ERASED
+    if not row.active:
+        return Withheld.USER_INACTIVE
+    return None if row.enabled else Withheld.OPTED_OUT

@@ -1,0 +1,125 @@
+"""The sweeper's part: what stands still, and all that is open."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from healthnotify.apps.database import rows
+from healthnotify.apps.notifications.store.ledger import (
+    DUE,
+    ENTRY,
+    RECORD_MOVES,
+    STEP,
+    Ledger,
+    columns,
+    due,
+    entry,
+    failure_from_json,
+    position,
+    steps,
+)
+from healthnotify.domain.lifecycle import Event, State, after
+from healthnotify.domain.model import Entry, Step, Withheld
+from healthnotify.pipeline.ports import Announced, DueIndex, Still
+
+OVERDUE: Final = {
+    DueIndex.DAILY: f"""
+        SELECT {ENTRY} FROM notifications n WHERE n.state = 'STAGED' AND n.send_at < %(before)s
+        ORDER BY n.send_at LIMIT %(limit)s
+    """,
+    DueIndex.RETRY: f"""
+        SELECT {ENTRY} FROM notifications n WHERE n.state = 'RETRY' AND n.next_attempt_at < %(before)s
+        ORDER BY n.next_attempt_at LIMIT %(limit)s
+    """,
+}
+
+STILL: Final = f"""
+    SELECT {DUE}, n.state, n.claim_id, n.topic, n.partition, n."offset", n.failure
+    FROM notifications n
+    WHERE (n.state = 'PENDING' OR (n.state = 'RETRY' AND n.next_attempt_at IS NULL))
+          AND n.updated_at < %(before)s AND (n.lease_until IS NULL OR n.lease_until < %(before)s)
+    ORDER BY n.updated_at LIMIT %(limit)s
+"""
+
+SWEPT: Final = f"""
+    WITH asked AS (
+        SELECT * FROM unnest(%(ids)s::uuid[], %(topics)s::text[], %(partitions)s::int[], %(offsets)s::bigint[])
+               AS t(id, topic, partition, "offset")
+    ), swept AS (
+        UPDATE notifications n
+        SET topic = a.topic, partition = a.partition, "offset" = a."offset", updated_at = %(at)s
+        FROM asked a
+        WHERE n.id = a.id AND (n.state = 'PENDING' OR (n.state = 'RETRY' AND n.next_attempt_at IS NULL))
+        RETURNING n.id, n.state AS was, n.state, n.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
+    ), changed AS (SELECT * FROM swept WHERE state = 'PENDING'), {RECORD_MOVES}
+    SELECT {STEP} FROM changed
+"""
+
+EXPIRE: Final = f"""
+    WITH late AS (
+        SELECT id, state FROM notifications
+        WHERE (state IN ('PLANNED', 'STAGED') OR (state = 'RETRY' AND next_attempt_at IS NOT NULL))
+              AND expires_at <= %(at)s
+        ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), changed AS (
+        UPDATE notifications n
+        SET state = %(after)s, reason = %(reason)s, ended_at = %(at)s, updated_at = %(at)s, next_attempt_at = NULL,
+            build_lease_until = NULL
+        FROM late WHERE n.id = late.id AND n.state = late.state
+        RETURNING n.id, late.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+    ), {RECORD_MOVES}
+    SELECT {STEP} FROM changed
+"""
+
+OPEN_ENTRIES: Final = f"""
+    SELECT {ENTRY} FROM notifications n
+    WHERE n.state IN ('STAGED', 'PENDING', 'RETRY') AND n.id > %(last)s ORDER BY n.id LIMIT %(limit)s
+"""
+
+
+class Sweeping(Ledger):
+    def overdue(self, index: DueIndex, before: datetime, limit: int) -> list[Entry]:
+        """See `ports.SweepStore`."""
+        return [entry(row) for row in rows(OVERDUE[index], {"before": before, "limit": limit})]
+
+    def still(self, before: datetime, limit: int) -> list[Still]:
+        """See `ports.SweepStore`."""
+        return [
+            Still(
+                due=due(row),
+                state=State(row.state),
+                claimed=row.claim_id is not None,
+                position=position(row),
+                failure=failure_from_json(row.failure),
+            )
+            for row in rows(STILL, {"before": before, "limit": limit})
+        ]
+
+    def swept(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
+        """See `ports.SweepStore`."""
+        parameters = {
+            "ids": [one.envelope.id for one in announced],
+            **columns([one.position for one in announced]),
+            "at": at,
+            "event": Event.REPUBLISHED,
+        }
+        return steps(rows(SWEPT, parameters), Event.REPUBLISHED, at) if announced else []
+
+    def expire(self, now: datetime, limit: int) -> list[Step]:
+        """See `ports.SweepStore`."""
+        parameters = {
+            "at": now,
+            "limit": limit,
+            "event": Event.CANCELLED,
+            "after": after(State.PLANNED, Event.CANCELLED),
+            "reason": Withheld.EXPIRED,
+        }
+        return steps(rows(EXPIRE, parameters), Event.CANCELLED, now)
+
+    def open_entries(self, chunk: int) -> Iterator[list[Entry]]:
+        """See `ports.SweepStore`. By the key, a chunk a statement, so that no snapshot stays open for the whole."""
+        last = UUID(int=0)
+        while found := rows(OPEN_ENTRIES, {"last": last, "limit": chunk}):
+            yield [entry(row) for row in found]
+            last = found[-1].id

@@ -1,0 +1,62 @@
+"""Shows the main job on this machine: embedded services where none are named, 200 people, every message accounted for."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from rich.console import Console
+
+from healthnotify import bootstrap
+from healthnotify.commands.reporting import ReportingCommand, whole_number
+from healthnotify.embedded.inbox_faults import Faults as InboxFaults
+from healthnotify.embedded.interrupts import Interrupted
+from healthnotify.embedded.model_server import Faults as ModelFaults
+from healthnotify.embedded.process import StartFailed
+from healthnotify.embedded.stack import Stack
+
+#: The demo is impatient, and nothing else about it differs from a real installation.
+IMPATIENT = {
+    "RETRY_FIRST_SECONDS": "2",
+    "RETRY_LONGEST_SECONDS": "10",
+    "DELIVERY_LEASE_SECONDS": "20",
+    "SEND_TIMEOUT_SECONDS": "5",
+    "PLAN_AHEAD_SECONDS": "60",
+}
+SEED = 7
+
+
+class Command(ReportingCommand):
+    help = "The main job from planning to the inbox, on embedded services wherever the environment names none."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--people", default="200", metavar="N", help="how many, 1 to 5000 (default 200)")
+        parser.add_argument("--seed", default=str(SEED), metavar="N", help="the same people and faults each time")
+        parser.add_argument("--keep", metavar="DIRECTORY", help="keep all files and logs there")
+
+    def handle(self, *_: Any, people: str, seed: str, keep: str | None, **__: Any) -> None:
+        count, dice = whole_number("people", people, 1, 5000), whole_number("seed", seed, 0, 2**31)
+        console = Console()
+        try:
+            code = _run(count, dice, Path(keep).resolve() if keep else None, console)
+        except Interrupted as end:
+            code = end.exit_code
+        except StartFailed as problem:
+            console.print(f"[red]{problem}[/red]", markup=True)
+            code = 1
+        sys.exit(code)
+
+
+def _run(count: int, seed: int, directory: Path | None, console: Console) -> int:
+    inbox = InboxFaults(refuse_for_a_while=0.05, while_seconds=4, refuse_for_good=0.01, seed=seed)
+    model = ModelFaults(slow=0.03, bad=0.06)
+    given = bootstrap.given()
+
+    def tell(name: str, text: str) -> None:
+        console.print(f"{name}: {text}", style="dim", highlight=False, markup=False)
+
+    with Stack.start(directory, given, tell=tell, inbox_faults=inbox, model_faults=model, model_seed=seed) as stack:
+        command = [sys.executable, sys.argv[0], "demonstrate", str(count), str(seed), str(stack.directory)]
+        if stack.inbox and not {"EMAIL_HOST", "SMS_BASE_URL"} & set(given):
+            command.append(str(stack.inbox.log_path))
+        return stack.run(command, IMPATIENT)

@@ -1,0 +1,283 @@
+"""Everything that the system needs on one machine: embedded where nothing is given, and gone again afterwards.
+
+python -m healthnotify.embedded.stack [--keep DIRECTORY]     prints `export` lines and stays until Ctrl-C
+"""
+
+import argparse
+import atexit
+import base64
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from healthnotify.embedded import inbox, interrupts, kafka, model_server, postgres, process
+from healthnotify.embedded.inbox_faults import Faults as InboxFaults
+from healthnotify.embedded.interrupts import Interrupted
+from healthnotify.embedded.model_server import Faults as ModelFaults
+from healthnotify.embedded.process import StartFailed
+from healthnotify.embedded.valkey import Valkey
+
+NAME: Final = "The stack"
+PARTITIONS: Final = "4"  # a topic; what the in-process broker gives, and plenty for one machine
+STAND_IN_KEY: Final = "stand-in"
+SMS_SENDER: Final = "+12025550100"  # reserved for fiction
+
+Tell = Callable[[str, str], None]
+
+
+class Service(Protocol):
+    """What all embedded services have in common."""
+
+    def wait(self) -> object:
+        """Block until it is ready. Raises `StartFailed`."""
+
+    def stop(self) -> None:
+        """End it. Safe to call twice."""
+
+
+class Stack:
+    """The embedded services that are needed; start it from the main thread, and use it in a `with`.
+
+    SIGINT, SIGTERM and SIGHUP raise `Interrupted` (a `KeyboardInterrupt`) in the main thread from the start until the
+    end; on the way out everything is stopped, also when a second signal comes. A `kill -9` of this process cannot be
+    caught: the kernel then asks the services to end, and their directory stays.
+    """
+
+    def __init__(self, directory: Path | None, given: Mapping[str, str], *, tell: Tell, keep: bool) -> None:
+        """Use `start`."""
+        self.valkey: Valkey | None = None
+        self.model: model_server.ModelServer | None = None
+        self.inbox: inbox.Inbox | None = None
+        self.postgres: postgres.Postgres | None = None
+        self.kafka: kafka.KafkaBroker | kafka.InProcessBroker | None = None
+        self.keep = keep  #: set it to true at any time, and the directory with all logs stays
+        self._given = {name: text for name, text in given.items() if text}
+        self._tell = tell
+        self._is_ours = directory is None
+        self._owner = os.getpid()
+        self._services: list[tuple[str, float, Service]] = []
+        self._variables: dict[str, str] = {}
+        self._strangers = set(process.running())
+        self._stopped = False
+        interrupts.watch()
+        atexit.register(self.stop)  # a signal may come between `start` and the `with`
+        with interrupts.held():
+            self.directory = directory or Path(tempfile.mkdtemp(prefix="healthnotify-"))
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path | None,
+        given: Mapping[str, str],
+        *,
+        tell: Tell = lambda name, text: None,
+        keep: bool = False,
+        durable: bool = True,
+        kafka_cache: Path | None = None,
+        inbox_faults: InboxFaults | None = None,
+        model_faults: ModelFaults | None = None,
+        model_seed: int = 0,
+    ) -> Self:
+        """Start what `given` (names and texts as in the environment) leaves empty, and wait until it is ready.
+
+        Files go into `directory`, which stays and can be started from again; with None into a new one that is removed
+        by `stop`, unless `keep` is asked for or something fails. `tell` gets a name and a text for each step. Raises
+        `StartFailed`; then nothing is left running.
+        """
+        stack = cls(directory, given, tell=tell, keep=keep)
+        try:
+            stack._prepare()
+            if stack._lacks("REDIS_URL"):
+                stack._start_valkey()
+            if stack._lacks("OPENAI_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+                stack._start_model(model_faults, model_seed)
+            if stack._lacks("EMAIL_HOST") or stack._lacks("SMS_BASE_URL"):
+                stack._start_inbox(inbox_faults)
+            if stack._lacks("POSTGRES_HOST"):
+                stack._start_postgres(durable=durable)
+            if stack._lacks("KAFKA_BOOTSTRAP_SERVERS"):  # last: the first time it fetches its program
+                stack._start_kafka(kafka_cache or kafka.default_cache())
+            stack._wait()
+        except BaseException as problem:
+            stack._end(problem)
+            raise
+        return stack
+
+    def environment(self) -> dict[str, str]:
+        """The variables of what was started or made up here; what was given is not repeated."""
+        return dict(self._variables)
+
+    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
+        """Run a command on these services, with its output on ours, and answer its exit code. `variables` come last."""
+        child = process.Process("command", command, log=None, environment=os.environ | self._variables | variables)
+        while child.exit_code is None:
+            time.sleep(process.PATIENCE)
+        return child.exit_code
+
+    def stop(self) -> None:
+        """End all, the last one first, and remove the directory if it is ours to remove. Safe to call twice."""
+        if self._stopped or os.getpid() != self._owner:  # a forked child inherits the call at exit, not the services
+            return
+        try:
+            with interrupts.held():
+                self._stopped = True
+                self._stop_services()
+                self._clean_up()
+        finally:
+            atexit.unregister(self.stop)
+            interrupts.forget()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(problem)
+
+    def _end(self, problem: BaseException | None) -> None:
+        """Only a defect keeps the logs: neither Ctrl-C nor an exit code is one."""
+        self.keep = self.keep or isinstance(problem, Exception)
+        self.stop()
+
+    def _lacks(self, *names: str) -> bool:
+        return not any(name in self._given for name in names)
+
+    def _prepare(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if process.is_root():  # PostgreSQL must not be root, and passes through here
+            self.directory.chmod(self.directory.stat().st_mode | stat.S_IXOTH)
+        for name, text in _kept_secrets(self.directory / "secrets.json").items():
+            if self._lacks(name):
+                self._variables[name] = text
+
+    def _start_postgres(self, *, durable: bool) -> None:
+        self.postgres = postgres.Postgres(self.directory / "postgresql", durable=durable)
+        self.postgres.launch()
+        self._services.append(("PostgreSQL", time.monotonic(), self.postgres))
+
+    def _start_valkey(self) -> None:
+        self.valkey = Valkey(self.directory / "valkey")
+        self._services.append(("Valkey", time.monotonic(), self.valkey))
+        self._variables["REDIS_URL"] = self.valkey.url
+
+    def _start_model(self, faults: ModelFaults | None, seed: int) -> None:
+        self.model = model_server.start(self._folder("model"), faults=faults, seed=seed)
+        self._services.append(("Language model", time.monotonic(), self.model))
+        self._variables |= {"OPENAI_BASE_URL": self.model.base_url, "OPENAI_KEY": STAND_IN_KEY}
+
+    def _start_inbox(self, faults: InboxFaults | None) -> None:
+        self.inbox = inbox.start(self._folder("inbox"), faults)
+        self._services.append(("Inbox", time.monotonic(), self.inbox))
+        if self._lacks("EMAIL_HOST"):
+            self._variables |= {"EMAIL_HOST": inbox.LOOPBACK, "EMAIL_PORT": str(self.inbox.smtp_port)}
+            self._variables |= {"EMAIL_HOST_USER": "", "EMAIL_HOST_PASSWORD": "", "EMAIL_USE_TLS": "false"}
+        if self._lacks("SMS_BASE_URL"):
+            self._variables |= {"SMS_BASE_URL": self.inbox.sms_base_url, "SMS_FROM": SMS_SENDER}
+            self._variables |= {"SMS_ACCOUNT": "AC" + secrets.token_hex(16), "SMS_TOKEN": secrets.token_hex(16)}
+
+    def _start_kafka(self, cache: Path) -> None:
+        obstacle = kafka.missing(cache)
+        if obstacle:
+            self._tell("Kafka", f"{obstacle}, so a small in-process broker takes its place (nothing on disk)")
+            self.kafka = kafka.InProcessBroker()
+            self._variables["KAFKA_CREATE_TOPICS"] = "false"
+        else:
+            if not kafka.is_fetched(cache):
+                self._tell("Kafka", "Maven fetches its program, 43 MB (the first time only)")
+            folder = self.directory / "kafka"
+            shutil.rmtree(folder, ignore_errors=True)  # PostgreSQL is the truth: the road may begin empty
+            self.kafka = kafka.start(folder, cache=cache)
+        self._services.append(("Kafka", time.monotonic(), self.kafka))
+        self._variables["KAFKA_BOOTSTRAP_SERVERS"] = self.kafka.bootstrap_servers
+        self._variables["KAFKA_PARTITIONS"] = PARTITIONS
+
+    def _folder(self, name: str) -> Path:
+        folder = self.directory / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _wait(self) -> None:
+        """In the order of the starts: the quick ones come first, so that each tells its own time."""
+        for name, began, service in self._services:
+            service.wait()
+            self._tell(name, f"ready after {time.monotonic() - began:.1f} s")
+        if self.postgres:  # its port is certain only now
+            self._variables |= self.postgres.environment()
+
+    def _stop_services(self) -> None:
+        strays = [(stray.name, stray) for stray in process.running() if stray not in self._strangers]
+        services: list[tuple[str, Service | process.Process]] = [(name, service) for name, _, service in self._services]
+        # A service knows best how to stop; after them, whatever a signal has cut off from its owner.
+        for name, service in [*reversed(services), *reversed(strays)]:
+            try:
+                service.stop()
+            except Exception as problem:  # the others are stopped all the same
+                self._say(name, f"could not be stopped: {problem}")
+
+    def _clean_up(self) -> None:
+        if self._is_ours and not self.keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        elif self.keep:
+            self._say(NAME, f"files and logs are kept in {self.directory}")
+
+    def _say(self, name: str, text: str) -> None:
+        """While stopping: a closed terminal must not stop the stopping."""
+        with suppress(OSError, ValueError):
+            self._tell(name, text)
+
+
+def _kept_secrets(path: Path) -> dict[str, str]:
+    """What would be made anew at each start, and must not be: old rows need their keys."""
+    if not path.exists():
+        made = {
+            "DJANGO_SECRET_KEY": secrets.token_urlsafe(48),
+            "ENCRYPTION_KEYS": "local:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "WEBHOOK_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(made))
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start all that the environment leaves open, print its variables, stay until a signal."""
+    parser = argparse.ArgumentParser(prog="python -m healthnotify.embedded.stack", description=__doc__)
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep all files there, and go on from them")
+    directory = parser.parse_args(arguments).keep
+    running = False
+    try:
+        with Stack.start(directory, os.environ, tell=_print) as stack:
+            for name, text in stack.environment().items():
+                sys.stdout.write(f"export {name}={shlex.quote(text)}\n")
+            sys.stdout.flush()
+            _print(NAME, "ready; Ctrl-C ends it")
+            running = True
+            while True:
+                signal.pause()
+    except Interrupted as end:
+        return 0 if running else end.exit_code
+    except StartFailed as problem:
+        _print(NAME, str(problem))
+        return 1
+
+
+def _print(name: str, text: str) -> None:
+    sys.stderr.write(f"{name}: {text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Write down who is due in which slot: nothing -> PLANNED."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
+
+from healthnotify.domain.model import Goal, Notification, Preference, Step, notification_id
+from healthnotify.domain.schedule import Occasion, Rule, next_occasion, occasions
+from healthnotify.pipeline.ports import Plan, PlanningStore
+
+#: After a long stand-still this many missed occasions of one preference are planned in one go (and then expire, each
+#: with its reason, instead of being forgotten); the next scan goes on from there.
+MOST_OCCASIONS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """How far ahead is planned, how long a notification stays worth sending, and by which time zone database."""
+
+    ahead: timedelta
+    expires_after: timedelta
+    tzdata: str
+
+
+def plan(*, now: datetime, limit: int, store: PlanningStore, planning: Planning) -> list[Step]:
+    """Plan up to `limit` preferences that are due within `planning.ahead`; one transaction for all of them.
+
+    The id of a notification follows from its occasion, so planning again after any crash adds nothing.
+    """
+    horizon = now + planning.ahead
+    due = store.due_preferences(horizon, limit)
+    return store.plan([_plan(preference, horizon, planning) for preference in due], now) if due else []
+
+
+def _plan(preference: Preference, horizon: datetime, planning: Planning) -> Plan:
+    rule = rule_of(preference)
+    found = _until(rule, preference.planned_until, horizon)
+    planned_until = horizon if len(found) < MOST_OCCASIONS else max(occasion.send_at for occasion in found)
+    return Plan(
+        preference_id=preference.id,
+        seen_next_due_at=preference.next_due_at,
+        planned_until=planned_until,
+        next_due_at=next_occasion(rule, planned_until).send_at,
+        notifications=tuple(_notification(preference, occasion, planning) for occasion in found),
+    )
+
+
+def _until(rule: Rule, after: datetime, horizon: datetime) -> Sequence[Occasion]:
+    """Occasions in (after, horizon]. Slots of one date may be sent in another order than they are wanted, and a date's
+    last may come after the next one's first, so a day's worth beyond the horizon is looked at."""
+    found = []
+    for occasion in islice(occasions(rule, after), MOST_OCCASIONS):
+        if occasion.send_at > horizon + timedelta(days=1):
+            break
+        if occasion.send_at <= horizon:
+            found.append(occasion)
+    return found
+
+
+def _notification(preference: Preference, occasion: Occasion, planning: Planning) -> Notification:
+    return Notification(
+        id=notification_id(
+            preference.user_id, preference.category, occasion.local_date, occasion.slot, preference.channel
+        ),
+        user_id=preference.user_id,
+        category=preference.category,
+        channel=preference.channel,
+        goal=_goal(preference, occasion),
+        local_date=occasion.local_date,
+        slot=occasion.slot,
+        timezone=preference.timezone,
+        wall_clock=occasion.wall_clock,
+        send_at=occasion.send_at,
+        expires_at=occasion.send_at + planning.expires_after,
+        shift=occasion.shift,
+        tzdata=planning.tzdata,
+    )
+
+
+def _goal(preference: Preference, occasion: Occasion) -> Goal:
+    """Goals take turns, by date and slot, so that the choice is the same whoever plans it."""
+    turn = occasion.local_date.toordinal() + occasion.slot
+    return preference.goals[turn % len(preference.goals)]
+
+
+def rule_of(preference: Preference) -> Rule:
+    """What the preference says about time."""
+    return Rule(
+        timezone=preference.timezone,
+        times=preference.times,
+        days=preference.days,
+        every=preference.every,
+        anchor=preference.anchor,
+        quiet=preference.quiet,
+    )

@@ -1,0 +1,56 @@
+"""Hand what is due to Kafka: STAGED -> PENDING, and RETRY -> PENDING for the next attempt."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from healthnotify.domain.errors import Unavailable
+from healthnotify.domain.model import Due, Step, Withheld
+from healthnotify.pipeline import caching
+from healthnotify.pipeline.ports import Announced, DueIndex, Road, RoadStore, Staging, Topic
+
+#: How long a due entry is hidden from other producers while this one announces it; longer than Kafka's delivery
+#: timeout, so that in a healthy system nobody announces it twice, and short, because a crash hides it as well.
+HIDE: Final = timedelta(seconds=30)
+
+
+def publish(
+    index: DueIndex, *, now: datetime, limit: int, store: RoadStore, staging: Staging, road: Road
+) -> list[Step]:
+    """Announce up to `limit` due notifications, then record those that Kafka confirmed.
+
+    A report that never comes means *unknown*: the row stays as it is and is announced again, and the claim drops the
+    second copy. Recording first would lose the notification when we die in between (docs/decisions/0003).
+    """
+    due = _due(index, now, limit, store, staging)
+    live = [one for one in due if one.expires_at > now]
+    steps = _expire([one for one in due if one.expires_at <= now], now, store)
+    if live:
+        announced = road.announce(Topic.DAILY, [one.envelope(one.attempt + 1) for one in live])
+        steps += store.published(index, announced, now)
+        _unlist(index, live, announced, staging)
+    caching.follow(staging, steps)
+    return steps
+
+
+def _unlist(index: DueIndex, live: Sequence[Due], announced: Sequence[Announced], staging: Staging) -> None:
+    """Whether we moved a confirmed one or somebody faster did, its entry is stale now; left alone, an entry whose row
+    has gone on would be announced again and again."""
+    confirmed = {one.envelope.id for one in announced}
+    try:
+        staging.unlist(index, [one for one in live if one.id in confirmed])
+    except Unavailable:
+        return
+
+
+def _due(index: DueIndex, now: datetime, limit: int, store: RoadStore, staging: Staging) -> Sequence[Due]:
+    """From Redis; from PostgreSQL, slower, while Redis is cold or does not answer."""
+    try:
+        found = staging.due(index, now, limit, HIDE)
+    except Unavailable:
+        found = None
+    return store.due(index, now, limit) if found is None else found
+
+
+def _expire(late: Sequence[Due], now: datetime, store: RoadStore) -> list[Step]:
+    return store.cancel({one.id: Withheld.EXPIRED for one in late}, now) if late else []

@@ -1,0 +1,73 @@
+"""Put back on its way whatever stands still too long; rebuild Redis from PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from healthnotify.domain.errors import Unavailable
+from healthnotify.domain.lifecycle import State
+from healthnotify.domain.model import Step
+from healthnotify.pipeline.ports import Announced, DueIndex, Road, Staging, Still, SweepStore, Topic
+
+CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long something may stand still: due but unpublished, and on the road without an outcome."""
+
+    due: timedelta = timedelta(seconds=60)
+    road: timedelta = timedelta(minutes=5)
+
+
+def sweep(
+    *, now: datetime, limit: int, store: SweepStore, staging: Staging, road: Road, patience: Patience
+) -> list[Step]:
+    """One round. In a healthy system it finds nothing; each act is a compare-and-set, so it is safe at any time."""
+    steps = store.expire(now, limit)
+    steps += _republish(now, limit, store, road, patience)
+    try:
+        staging.follow(steps)
+        if staging.is_cold():
+            rebuild(store, staging)
+        else:
+            for index in DueIndex:
+                staging.put(store.overdue(index, now - patience.due, limit))
+    except Unavailable:
+        pass  # publishing reads PostgreSQL until Redis is back; the next round rebuilds it
+    return steps
+
+
+def rebuild(store: SweepStore, staging: Staging) -> int:
+    """Fill the cache and the due indexes from PostgreSQL; answers how many entries. Ends with the cache warm."""
+    staging.clear()
+    count = 0
+    for entries in store.open_entries(CHUNK):
+        staging.put(entries)
+        count += len(entries)
+    staging.warm()
+    return count
+
+
+def _republish(now: datetime, limit: int, store: SweepStore, road: Road, patience: Patience) -> list[Step]:
+    """Announce again what no consumer will see any more. What is merely queued is left alone: a rule by age alone
+    republishes a whole backlog."""
+    still = store.still(now - patience.road, limit)
+    places = [one.position for one in still if one.position is not None]
+    passed = road.passed(places) if places else set()
+    lost = [one for one in still if one.position is None or one.position in passed]
+    return store.swept(_announce(lost, road), now)
+
+
+def _announce(lost: Sequence[Still], road: Road) -> list[Announced]:
+    """A reported failure goes to the retry consumer; a claim whose outcome nobody knows is offered again under the
+    same attempt, so that the claim can call it ambiguous; what was never claimed is offered as the next attempt."""
+    failed = [one.due.envelope(one.due.attempt, one.failure) for one in lost if one.failure is not None]
+    untold = [
+        one.due.envelope(one.due.attempt + (0 if one.claimed else 1))
+        for one in lost
+        if one.failure is None and one.state is State.PENDING
+    ]
+    announced = road.announce(Topic.RETRY, failed) if failed else []
+    return announced + (road.announce(Topic.DAILY, untold) if untold else [])

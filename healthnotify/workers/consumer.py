@@ -1,0 +1,49 @@
+"""Sends what is on the daily topic: many at a time, in any order, each claimed before and recorded after."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from healthnotify.bootstrap import App
+from healthnotify.domain.model import Poison, Step
+from healthnotify.pipeline import deliver
+from healthnotify.pipeline.bury import bury
+from healthnotify.pipeline.ports import Topic
+from healthnotify.workers.loop import Flow, Job, Loop
+
+WAIT: Final = timedelta(milliseconds=100)
+
+
+async def run(loop: Loop, app: App) -> None:
+    """Until it is asked to end; then it takes no more, finishes what it holds, commits and leaves the group."""
+    intake, channels = app.intake(Topic.DAILY), app.channels()
+    waiting: list[deliver.Arrival] = []  # parked, or not yet handled because a service was away
+
+    def take(room: int) -> tuple[list[deliver.Held], list[deliver.Sent]]:
+        now = app.now()
+        records = intake.take(max(0, room - len(waiting)), WAIT)
+        waiting.extend(deliver.Arrival(record, app.new_id(), now) for record in records)
+        ready = [arrival for arrival in waiting if arrival.not_before <= now and room]
+        poison = [arrival.record for arrival in ready if isinstance(arrival.record.content, Poison)]
+        ours = [arrival for arrival in ready if not isinstance(arrival.record.content, Poison)]
+        buried = bury(poison, now=now, store=app.store, road=app.road)
+        taken = deliver.take(ours, now=now, store=app.store, road=app.road, delivering=app.delivering)
+        done = {id(arrival) for arrival in ours} | {id(record) for record in buried}
+        waiting[:] = [one for one in waiting if not done & {id(one), id(one.record)}] + taken.parked
+        intake.finish(buried + taken.finished)
+        return taken.to_send, taken.to_settle
+
+    async def send(held: deliver.Held) -> deliver.Sent:
+        return await deliver.send(held, now=app.now(), channels=channels, delivering=app.delivering)
+
+    def settle(sent: Sequence[deliver.Sent]) -> tuple[list[Step], list[deliver.Sent]]:
+        steps, finished, left = deliver.settle(sent, now=app.now(), store=app.store, staging=app.staging, road=app.road)
+        intake.finish(finished)
+        return steps, left
+
+    try:
+        await Flow(loop, Job(take, send, settle), limit=app.in_flight).run()
+    finally:
+        intake.close()
+        for channel in channels.values():
+            await channel.close()

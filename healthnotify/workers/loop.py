@@ -1,0 +1,175 @@
+"""The one loop: calls a verb again and again, logs each step once, waits out trouble, ends in order."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final, Generic, TypeVar
+
+import uvloop
+
+from healthnotify.adapters.telemetry import Log
+from healthnotify.domain.errors import Unavailable
+from healthnotify.domain.model import Step
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+DRAIN: Final = timedelta(seconds=20)
+LONGEST_PAUSE: Final = timedelta(seconds=10)
+AGAIN: Final = timedelta(milliseconds=250)  # before what Kafka did not confirm is tried again
+BREATH: Final = timedelta(milliseconds=20)  # between two looks while it drains
+
+
+class Overrun(Exception):
+    """The drain took longer than `DRAIN`."""
+
+
+class Loop:
+    """One worker's run: its log, and whether it has been asked to end."""
+
+    def __init__(self, worker: str) -> None:
+        self.log = Log(worker)
+        self._stop = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether SIGTERM or Ctrl-C has come."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stop.set()
+
+    async def asked_to_end(self) -> None:
+        """Wait for it."""
+        await self._stop.wait()
+
+    async def pause(self, time: timedelta) -> None:
+        """Wait, but not longer than until it is asked to end."""
+        try:
+            await asyncio.wait_for(self._stop.wait(), time.total_seconds())
+        except TimeoutError:
+            return
+
+    async def overrun(self) -> None:
+        """Raises `Overrun` when the drain takes too long after the request to end."""
+        await self.asked_to_end()
+        await asyncio.sleep(DRAIN.total_seconds())
+        raise Overrun
+
+    async def every(self, period: timedelta, act: Callable[[], Sequence[Step]]) -> None:
+        """Call `act`, always in the same thread: at once again when it did something, else after `period`."""
+        with ThreadPoolExecutor(1) as thread:
+            while not self.stopping:
+                steps = await self.patiently(thread, act)
+                self.log.steps(steps)
+                if not steps:
+                    await self.pause(period)
+
+    async def patiently(self, thread: ThreadPoolExecutor, act: Callable[[], Result]) -> Result:
+        """Call `act` until its services answer, with longer and longer pauses; whatever else it raises goes up.
+
+        Asked to end in the meantime, it raises `Unavailable` like `act` did.
+        """
+        pause = timedelta(milliseconds=250)
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(thread, act)
+            except Unavailable as problem:
+                self.log.trouble("unavailable", service=problem.service, problem=problem.problem)
+                if self.stopping:
+                    raise
+                await self.pause(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[Item, Result]):
+    """Work that runs concurrently between a blocking beginning and a blocking end, both on batches.
+
+    `take(room)` answers items to work on and results that need no work; `settle` answers the steps and what it could
+    not settle yet.
+    """
+
+    take: Callable[[int], tuple[Sequence[Item], Sequence[Result]]]
+    work: Callable[[Item], Awaitable[Result]]
+    settle: Callable[[Sequence[Result]], tuple[Sequence[Step], Sequence[Result]]]
+
+
+class Flow(Generic[Item, Result]):
+    """Keeps up to `limit` items in the works.
+
+    `take(0)` is still called while everything is busy, and while it drains: a consumer must keep polling. `idle` is
+    the pause after an empty `take`.
+    """
+
+    def __init__(self, loop: Loop, job: Job[Item, Result], *, limit: int, idle: timedelta = timedelta(0)) -> None:
+        self._loop = loop
+        self._job = job
+        self._limit = limit
+        self._idle = idle
+        self._done: asyncio.Queue[Result] = asyncio.Queue()
+        self._open = 0  # items and results that were taken and are not settled
+
+    async def run(self) -> None:
+        """Until it is asked to end; raises `Overrun` when what is open is not settled within `DRAIN` then."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                others = [group.create_task(self._settling()), group.create_task(self._loop.overrun())]
+                await self._taking(group)
+                for other in others:
+                    other.cancel()
+        except* Overrun as overrun:
+            raise Overrun from overrun
+
+    async def _taking(self, group: asyncio.TaskGroup) -> None:
+        with ThreadPoolExecutor(1) as thread:
+            while not (self._loop.stopping and self._open == 0):
+                room = 0 if self._loop.stopping else max(0, self._limit - self._open)
+                items, results = await self._loop.patiently(thread, partial(self._job.take, room))
+                self._open += len(items) + len(results)
+                for result in results:
+                    self._done.put_nowait(result)
+                for item in items:
+                    group.create_task(self._work(item))
+                if not items:
+                    await asyncio.sleep((BREATH if self._loop.stopping else self._idle).total_seconds())
+
+    async def _work(self, item: Item) -> None:
+        self._done.put_nowait(await self._job.work(item))
+
+    async def _settling(self) -> None:
+        with ThreadPoolExecutor(1) as thread:
+            while True:
+                batch = [await self._done.get()]
+                while not self._done.empty():
+                    batch.append(self._done.get_nowait())
+                steps, left = await self._loop.patiently(thread, partial(self._job.settle, batch))
+                self._loop.log.steps(steps)
+                self._open -= len(batch) - len(left)
+                for result in left:
+                    self._done.put_nowait(result)
+                if left:
+                    await asyncio.sleep(AGAIN.total_seconds())
+
+
+def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:
+    """Run a worker until SIGTERM or Ctrl-C; what it raises ends the process with a non-zero code."""
+
+    async def run() -> None:
+        loop = Loop(worker)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, loop.stop)
+        loop.log.note("started")
+        try:
+            await main(loop)
+        except BaseException as problem:
+            loop.log.broken("ended", problem)
+            raise
+        loop.log.note("ended")
+
+    uvloop.run(run())
