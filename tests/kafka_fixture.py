@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from healthnotify.adapters.envelope import Wire
 from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings, ensure_topics
 from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
-from healthnotify.domain.model import Category, Channel, Envelope, Record
+from healthnotify.domain.delivery import Envelope, Record
+from healthnotify.domain.model import Category, Channel
 from healthnotify.embedded import kafka
 from healthnotify.pipeline.ports import Intake, Road, Topic
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from healthnotify.domain.model import Category, Channel, Envelope, Failure, FailureKind, Poison, Record
+from healthnotify.domain.delivery import Envelope, Failure, FailureKind, Poison, Record
+from healthnotify.domain.model import Category, Channel
 
 Headers = list[tuple[str, str | bytes | None]]  # as librdkafka's binding types them; ours are bytes
 Wire = tuple[bytes, bytes, Headers]  # key, body, headers

@@ -10,7 +10,7 @@ import aiohttp
 
 from healthnotify.adapters import unreachable
 from healthnotify.adapters.public_addresses import public_socket
-from healthnotify.domain.model import Failure, FailureKind
+from healthnotify.domain.delivery import Failure, FailureKind
 
 KEEP: Final = 3.0  # seconds an idle connection is kept: shorter than any server's habit, so that it closes last
 

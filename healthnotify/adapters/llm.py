@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from healthnotify.adapters.llm_answer import SCHEMA, Reader, from_chat, from_responses
-from healthnotify.adapters.llm_pace import Pace
 from healthnotify.adapters.prompts import prompt
 from healthnotify.domain.model import Brief, Draft
 from healthnotify.pipeline.ports import NotWritten
@@ -47,11 +46,11 @@ class OpenAIWriter:
         self, *, key: str, base_url: str | None, model: str, requests_per_minute: int, redis_url: str | None = None
     ) -> None:
         """`base_url` ends in /v1; None is OpenAI. Connects to nothing yet."""
-        from healthnotify.adapters import llm_sdk  # here, so that who writes nothing does not pay for it
+        from healthnotify.adapters import llm_pace, llm_sdk  # here: who writes nothing does not pay for the import
 
         self._sdk = llm_sdk
         self._client = llm_sdk.connect(key, base_url or OPENAI)
-        self._pace = Pace(requests_per_minute, name=model, redis_url=redis_url)
+        self._pace = llm_pace.Pace(requests_per_minute, name=model, redis_url=redis_url)
         self._prompt = prompt(PROMPT)
         self._routes = [
             _Route(self._client.responses.with_raw_response.create, self._for_responses, from_responses),

@@ -9,8 +9,6 @@ import asyncio
 from time import monotonic
 from typing import Any, Final
 
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from throttled.asyncio import MemoryStore, RedisStore, Throttled, per_min
 from throttled.exceptions import BaseThrottledError
@@ -105,9 +103,5 @@ async def _take(throttled: Throttled) -> float:
 
 
 def _redis_store(url: str) -> RedisStore:
-    options = {
-        "SOCKET_TIMEOUT": REDIS_TIMEOUT,
-        "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
-        "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 0)},
-    }
+    options = {"SOCKET_TIMEOUT": REDIS_TIMEOUT, "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT}
     return RedisStore(server=url, options=options)

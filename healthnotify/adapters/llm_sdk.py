@@ -83,7 +83,7 @@ def reason(problem: Exception) -> str:
 
 def lacks_route(problem: Exception) -> bool:
     """Whether the server does not know the address that was asked; a model that it does not know is something else."""
-    return isinstance(problem, APIStatusError) and problem.status_code in NO_ROUTE 
+    return isinstance(problem, APIStatusError) and problem.status_code in NO_ROUTE and "model" not in _code(problem)
 
 
 def hint(problem: Exception) -> float | None:

@@ -8,14 +8,17 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from healthnotify.domain.model import Step
+from healthnotify.domain.delivery import Step
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def set_up(level: str) -> None:
     """Log JSON lines to standard error, one an event, times in UTC. Foreign libraries' warnings take the same way."""
-    shared = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")]
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -27,9 +27,10 @@ from healthnotify.domain.lifecycle import State
 from healthnotify.domain.people import NewPerson, first_due
 from healthnotify.embedded import interrupts
 from healthnotify.embedded.process import Process
+from healthnotify.workers.everything import WORKERS
 
-#: Between entering people and the first preferred time: the workers start, the model writes.
-LEAD: Final = timedelta(seconds=8)
+#: Between entering people and the first preferred time: the planner plans, the model writes.
+LEAD: Final = timedelta(seconds=6)
 #: The preferred times are spread over this.
 SPREAD: Final = timedelta(seconds=8)
 PATIENCE: Final = timedelta(minutes=3)
@@ -44,6 +45,7 @@ def demonstrate(count: int, seed: int, workers_log: Path, inbox_log: Path | None
     workers = Process("workers", [sys.executable, sys.argv[0], "worker", "all"], log=workers_log)
     users: list[UUID] = []
     try:
+        _wait_for(workers, console)
         now = bootstrap.now()
         some = list(_people(count, seed, now))
         users = people.add(some, now=now, ring=bootstrap.ring())
@@ -56,6 +58,18 @@ def demonstrate(count: int, seed: int, workers_log: Path, inbox_log: Path | None
         workers.stop(seconds=30)
         people.deactivate(users)
     return _tell(users, inbox_log, console)
+
+
+def _wait_for(workers: Process, console: Console) -> None:
+    """Until each worker has said that it runs; a preferred time that passes before would only show the start-up."""
+    with console.status("The six workers start …"):
+        workers.wait_until(lambda: _running(workers) >= set(WORKERS), seconds=60)
+
+
+def _running(workers: Process) -> set[str]:
+    lines = workers.log.read_text(errors="replace").splitlines() if workers.log else []
+    said = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+    return {one["worker"] for one in said if one.get("event") == "started"}
 
 
 def _people(count: int, seed: int, now: datetime) -> Iterator[NewPerson]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time
-from random import Random
 from typing import Final
 
+from healthnotify.bootstrap import Dice
 from healthnotify.domain.model import Category, Channel, Goal, QuietHours
 from healthnotify.domain.people import NewGoal, NewPerson, NewPreference
 from healthnotify.domain.schedule import EVERY_DAY, zone
@@ -47,7 +47,7 @@ AREA_CODES: Final = (202, 212, 303, 305, 312, 404, 415, 512, 617, 702)
 SMS_SHARE: Final = 0.2
 
 
-def somebody(dice: Random, timezone: str | None = None) -> NewPerson:
+def somebody(dice: Dice, timezone: str | None = None) -> NewPerson:
     """A person with goals, channel, days, time and quiet hours by chance; the zone too, when none is given."""
     locale = dice.choice(tuple(NAMES))
     goals = tuple(_goal(goal, dice) for goal in dice.sample(tuple(Goal), dice.randint(1, 3)))
@@ -80,21 +80,21 @@ def due_at(person: NewPerson, instant: datetime) -> NewPerson:
     )
 
 
-def _preference(channel: Channel, dice: Random) -> NewPreference:
+def _preference(channel: Channel, dice: Dice) -> NewPreference:
     days: Sequence[int] = dice.choice((tuple(EVERY_DAY), range(5), (0, 2, 4), (5, 6)))
     wish = dice.choice((Category.NUDGE, Category.REMINDER, Category.PROGRESS))
     return NewPreference(wish, channel, (time(dice.randint(6, 21), dice.choice((0, 15, 30, 45))),), frozenset(days))
 
 
-def _goal(goal: Goal, dice: Random) -> NewGoal:
+def _goal(goal: Goal, dice: Dice) -> NewGoal:
     target = TARGETS[goal]
     return NewGoal(goal, target=target, progress=round(target * dice.random()), streak=dice.choice((0, 0, 2, 5, 12)))
 
 
-def _mailbox(dice: Random) -> str:
+def _mailbox(dice: Dice) -> str:
     return f"person-{dice.getrandbits(48):012x}@example.org"
 
 
-def _number(dice: Random) -> str:
+def _number(dice: Dice) -> str:
     """555-0100 to 555-0199 are kept free for fiction in every area of the North American plan."""
     return f"+1{dice.choice(AREA_CODES)}55501{dice.randrange(100):02}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from healthnotify.domain.model import Failure, FailureKind
+from healthnotify.domain.delivery import Failure, FailureKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +59,4 @@ def decide(
 def _wait(failure: Failure, tries: int, dice: float, policy: RetryPolicy) -> timedelta:
     doublings = min(max(tries - 1, 0), 20)  # a second is 12 days by then; 2**30 times a day would overflow a timedelta
     ceiling = min(policy.longest, policy.first * (1 << doublings))
-    asked = max(failure.retry_after or timedelta(0), timedelta(0))
-    return min(max(dice * ceiling, asked), policy.longest)
+    return min(max(dice * ceiling, failure.retry_after or timedelta(0)), policy.longest)

@@ -5,17 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from healthnotify.domain.model import (
-    OUTCOME_UNKNOWN,
-    Answer,
-    Channel,
-    Claim,
-    Failure,
-    FailureKind,
-    Outcome,
-    Person,
-    Withheld,
-)
+from healthnotify.domain.delivery import OUTCOME_UNKNOWN, Answer, Claim, Failure, FailureKind, Outcome, Person
+from healthnotify.domain.model import Channel, Withheld
 from healthnotify.domain.schedule import end_of_quiet_hours
 
 

@@ -141,7 +141,10 @@ def _refusal(status: int, code: int, message: str) -> web.Response:
 
 
 def _decoded(header: str | None) -> str:
-    return str(make_header(decode_header(header))) if header else ""
+    try:
+        return str(make_header(decode_header(header or "")))
+    except (LookupError, ValueError):  # a charset that nobody knows
+        return str(header)
 
 
 def _part(mail: Message, content_type: str) -> str:

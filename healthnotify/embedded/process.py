@@ -119,8 +119,7 @@ class Process:
             return
         self._child.send_signal(signal.SIGSTOP)  # it must not fork between the look and the blow
         family = descendants(self.pid)
-        self._signal_group(signal.SIGKILL)
-        for pid in family:
+        for pid in [*family, self.pid]:  # the head last, so that nobody has time to notice and say goodbye
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._child.wait()

@@ -6,6 +6,7 @@ python -m healthnotify.embedded.stack [--keep DIRECTORY]     prints `export` lin
 import argparse
 import atexit
 import base64
+import functools
 import json
 import os
 import secrets
@@ -32,6 +33,7 @@ from healthnotify.embedded.valkey import Valkey
 NAME: Final = "The stack"
 PARTITIONS: Final = "4"  # a topic; what the in-process broker gives, and plenty for one machine
 STAND_IN_KEY: Final = "stand-in"
+DRAINING: Final = 25  # seconds; a worker takes up to 20
 SMS_SENDER: Final = "+12025550100"  # reserved for fiction
 
 Tell = Callable[[str, str], None]
@@ -69,7 +71,8 @@ class Stack:
         self._owner = os.getpid()
         self._services: list[tuple[str, float, Service]] = []
         self._variables: dict[str, str] = {}
-        self._strangers = set(process.running())
+        self._others = set(process.running())
+        self._own: set[process.Process] = set()
         self._stopped = False
         interrupts.watch()
         atexit.register(self.stop)  # a signal may come between `start` and the `with`
@@ -121,7 +124,8 @@ class Stack:
 
     def run(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
         """Run a command on these services, with its output on ours, and answer its exit code. `variables` come last."""
-        child = process.Process("command", command, log=None, environment=os.environ | self._variables | variables)
+        environment = {**os.environ, **self._variables, **variables}
+        child = process.Process("command", command, log=None, environment=environment)
         while child.exit_code is None:
             time.sleep(process.PATIENCE)
         return child.exit_code
@@ -182,8 +186,11 @@ class Stack:
         self.inbox = inbox.start(self._folder("inbox"), faults)
         self._services.append(("Inbox", time.monotonic(), self.inbox))
         if self._lacks("EMAIL_HOST"):
-            self._variables |= {"EMAIL_HOST": inbox.LOOPBACK, "EMAIL_PORT": str(self.inbox.smtp_port)}
-            self._variables |= {"EMAIL_HOST_USER": "", "EMAIL_HOST_PASSWORD": "", "EMAIL_USE_TLS": "false"}
+            self._variables |= {
+                "EMAIL_HOST": inbox.LOOPBACK,
+                "EMAIL_PORT": str(self.inbox.smtp_port),
+                "EMAIL_USE_TLS": "false",
+            }
         if self._lacks("SMS_BASE_URL"):
             self._variables |= {"SMS_BASE_URL": self.inbox.sms_base_url, "SMS_FROM": SMS_SENDER}
             self._variables |= {"SMS_ACCOUNT": "AC" + secrets.token_hex(16), "SMS_TOKEN": secrets.token_hex(16)}
@@ -214,18 +221,28 @@ class Stack:
         for name, began, service in self._services:
             service.wait()
             self._tell(name, f"ready after {time.monotonic() - began:.1f} s")
+        self._own = set(process.running()) - self._others
         if self.postgres:  # its port is certain only now
             self._variables |= self.postgres.environment()
 
     def _stop_services(self) -> None:
-        strays = [(stray.name, stray) for stray in process.running() if stray not in self._strangers]
-        services: list[tuple[str, Service | process.Process]] = [(name, service) for name, _, service in self._services]
-        # A service knows best how to stop; after them, whatever a signal has cut off from its owner.
-        for name, service in [*reversed(services), *reversed(strays)]:
-            try:
-                service.stop()
-            except Exception as problem:  # the others are stopped all the same
-                self._say(name, f"could not be stopped: {problem}")
+        """Who came after the services uses them, and ends first; last, what a signal has cut off from its owner."""
+        for user in self._begun_since(self._others | self._own):
+            self._stop_one(user.name, functools.partial(user.stop, seconds=DRAINING))
+        for name, _, service in reversed(self._services):
+            self._stop_one(name, service.stop)
+        for stray in self._begun_since(self._others):
+            self._stop_one(stray.name, stray.stop)
+
+    def _begun_since(self, known: set[process.Process]) -> list[process.Process]:
+        """The youngest first."""
+        return [one for one in reversed(process.running()) if one not in known]
+
+    def _stop_one(self, name: str, stop: Callable[[], None]) -> None:
+        try:
+            stop()
+        except Exception as problem:  # the others are stopped all the same
+            self._say(name, f"could not be stopped: {problem}")
 
     def _clean_up(self) -> None:
         if self._is_ours and not self.keep:

@@ -3,12 +3,9 @@
 import importlib.util
 import json
 import secrets
+import socket
 from pathlib import Path
 from typing import Final
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from healthnotify.embedded.process import Process, StartFailed, free_port
 
@@ -83,13 +80,13 @@ class Valkey:
         return path
 
     def _serves(self) -> bool:
-        client = redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+        """Asked with the password, so that a stranger on the same port is not taken for ours."""
         try:
-            return bool(client.ping())
-        except (redis.ConnectionError, redis.TimeoutError):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line, line.makefile("rb") as answers:
+                line.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+                return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+        except OSError:
             return False
-        finally:
-            client.close()
 
 
 def _program() -> Path:

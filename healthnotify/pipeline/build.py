@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.facts import facts_for, fill, progress_bucket
 from healthnotify.domain.guardrails import judge
-from healthnotify.domain.model import Assignment, Brief, Draft, Message, Provenance, Step, Withheld
+from healthnotify.domain.model import Assignment, Brief, Draft, Message, Provenance, Withheld
 from healthnotify.domain.routing import LONGEST
 from healthnotify.domain.wording import language_for, template_for
 from healthnotify.pipeline import caching

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from healthnotify.domain.model import DeadLetter, Poison, Record
+from healthnotify.domain.delivery import DeadLetter, Poison, Record
 from healthnotify.pipeline.ports import DeliveryStore, Road
 
 

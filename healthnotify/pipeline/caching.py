@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.model import Entry, Step
+from healthnotify.domain.model import Entry
 from healthnotify.pipeline.ports import Staging
 
 

@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from healthnotify.domain.model import (
+from healthnotify.domain.delivery import (
     Accepted,
     Answer,
     Ask,
-    Channel,
     Claim,
     DeadLetter,
     Envelope,
@@ -25,8 +24,8 @@ from healthnotify.domain.model import (
     Person,
     Record,
     Step,
-    Withheld,
 )
+from healthnotify.domain.model import Channel, Withheld
 from healthnotify.domain.routing import last_look, settled
 from healthnotify.pipeline import caching
 from healthnotify.pipeline.ports import ChannelPort, DeliveryStore, Road, Staging, Topic

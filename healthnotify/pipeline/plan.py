@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from healthnotify.domain.model import Goal, Notification, Preference, Step, notification_id
+from healthnotify.domain.delivery import Step
+from healthnotify.domain.model import Goal, Notification, Preference, notification_id
 from healthnotify.domain.schedule import Occasion, Rule, next_occasion, occasions
 from healthnotify.pipeline.ports import Plan, PlanningStore
 

@@ -11,30 +11,23 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from healthnotify.domain.lifecycle import State
-from healthnotify.domain.model import (
+from healthnotify.domain.delivery import (
     Accepted,
     Ask,
-    Assignment,
-    Brief,
     Claim,
     DeadLetter,
-    Draft,
     Due,
-    Entry,
     Envelope,
     Failure,
     Letter,
-    Message,
-    Notification,
     Outcome,
     Position,
-    Preference,
     Record,
     Step,
     Undecided,
-    Withheld,
 )
+from healthnotify.domain.lifecycle import State
+from healthnotify.domain.model import Assignment, Brief, Draft, Entry, Message, Notification, Preference, Withheld
 
 
 class Topic(StrEnum):
@@ -178,9 +171,6 @@ class Staging(Protocol):
 
     def due(self, index: DueIndex, now: datetime, limit: int, hide: timedelta) -> list[Due] | None:
         """What is due, the earliest first, hidden from other callers for `hide`. None when the cache is cold."""
-
-    def unlist(self, index: DueIndex, dues: Sequence[Due]) -> None:
-        """Take these out of the index, unless a later attempt has been put there since `due` answered them."""
 
     def is_cold(self) -> bool:
         """Whether it was lost or rolled back since the last `warm`."""

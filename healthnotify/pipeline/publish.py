@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.model import Due, Step, Withheld
+from healthnotify.domain.model import Withheld
 from healthnotify.pipeline import caching
-from healthnotify.pipeline.ports import Announced, DueIndex, Road, RoadStore, Staging, Topic
+from healthnotify.pipeline.ports import DueIndex, Road, RoadStore, Staging, Topic
 
 #: How long a due entry is hidden from other producers while this one announces it; longer than Kafka's delivery
 #: timeout, so that in a healthy system nobody announces it twice, and short, because a crash hides it as well.
@@ -28,19 +29,8 @@ def publish(
     if live:
         announced = road.announce(Topic.DAILY, [one.envelope(one.attempt + 1) for one in live])
         steps += store.published(index, announced, now)
-        _unlist(index, live, announced, staging)
     caching.follow(staging, steps)
     return steps
-
-
-def _unlist(index: DueIndex, live: Sequence[Due], announced: Sequence[Announced], staging: Staging) -> None:
-    """Whether we moved a confirmed one or somebody faster did, its entry is stale now; left alone, an entry whose row
-    has gone on would be announced again and again."""
-    confirmed = {one.envelope.id for one in announced}
-    try:
-        staging.unlist(index, [one for one in live if one.id in confirmed])
-    except Unavailable:
-        return
 
 
 def _due(index: DueIndex, now: datetime, limit: int, store: RoadStore, staging: Staging) -> Sequence[Due]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from healthnotify.domain.model import DeadLetter, Envelope, Step, Undecided, Withheld
+from healthnotify.domain.delivery import DeadLetter, Envelope, Step, Undecided
+from healthnotify.domain.model import Withheld
 from healthnotify.domain.retry_policy import Decision, Expire, GiveUp, RetryAt, RetryPolicy, decide
 from healthnotify.pipeline import caching
 from healthnotify.pipeline.ports import RetryStore, Road, Staging, Topic

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import State
-from healthnotify.domain.model import Step
 from healthnotify.pipeline.ports import Announced, DueIndex, Road, Staging, Still, SweepStore, Topic
 
 CHUNK: Final = 500

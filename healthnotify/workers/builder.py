@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from healthnotify.bootstrap import App
-from healthnotify.domain.model import Assignment, Message, Step
+from healthnotify.domain.delivery import Step
+from healthnotify.domain.model import Assignment, Message
 from healthnotify.pipeline import build
 from healthnotify.workers.loop import Flow, Job, Loop
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from healthnotify.bootstrap import App
-from healthnotify.domain.model import Poison, Step
+from healthnotify.domain.delivery import Poison, Step
 from healthnotify.pipeline import deliver
 from healthnotify.pipeline.bury import bury
 from healthnotify.pipeline.ports import Topic

@@ -12,8 +12,8 @@ from typing import Final, Generic, TypeVar
 import uvloop
 
 from healthnotify.adapters.telemetry import Log
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.model import Step
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from healthnotify.bootstrap import App
-from healthnotify.domain.model import Envelope, Record, Step
+from healthnotify.domain.delivery import Envelope, Record, Step
 from healthnotify.pipeline.bury import bury
 from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.pipeline.publish import publish

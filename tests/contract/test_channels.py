@@ -14,7 +14,7 @@ from healthnotify.adapters.channels.email import SmtpChannel
 from healthnotify.adapters.channels.sms import TwilioSms
 from healthnotify.adapters.channels.webhook import WebhookChannel
 from healthnotify.adapters.memory.channel import ScriptedChannel
-from healthnotify.domain.model import Accepted, Failure, FailureKind, Letter
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind, Letter
 from healthnotify.embedded import inbox
 from healthnotify.embedded.inbox_faults import Faults
 from healthnotify.embedded.process import free_port

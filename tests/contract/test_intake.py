@@ -9,10 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings, ensure_topics
-from healthnotify.adapters.memory.road import MemoryIntake
+from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings
+from healthnotify.domain.delivery import Envelope, Poison
 from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.model import Envelope, Poison
 from healthnotify.embedded import kafka
 from healthnotify.pipeline.ports import Intake, Topic
 from tests.kafka_fixture import (
@@ -297,7 +296,7 @@ def test_an_outage_is_said_and_survived(
     announce(lone_side)
     held = take(intake, 1)
 
-    lone_broker.kill()
+    lone_broker.stop()
     with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):
         road.announce(Topic.DAILY, [an_envelope()])
     with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):

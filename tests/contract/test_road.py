@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from healthnotify.adapters.envelope import KEPT, decode, decode_buried
 from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings, ensure_topics
+from healthnotify.domain.delivery import Failure, FailureKind, Position
 from healthnotify.domain.errors import Misconfigured, Unavailable
-from healthnotify.domain.model import Failure, FailureKind, Position
 from healthnotify.embedded.kafka import InProcessBroker
 from healthnotify.embedded.process import free_port
 from healthnotify.pipeline.ports import Topic

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from healthnotify.adapters.memory.staging import MemoryStaging
 from healthnotify.adapters.staging import RedisStaging, connect
-from healthnotify.adapters.staging.keys import CHUNK, KEPT, TAKES
+from healthnotify.adapters.staging.keys import CHUNK, KEPT
+from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.lifecycle import Event, State
-from healthnotify.domain.model import NAMESPACE, Category, Channel, Due, Entry, Step
+from healthnotify.domain.model import NAMESPACE, Category, Channel, Entry
 from healthnotify.embedded.valkey import Valkey
 from healthnotify.pipeline.ports import DueIndex
 
@@ -157,26 +158,32 @@ class TestDue:
 
         assert due_ids(staging, limit=len(entries) + 1) == [entry.id for entry in reversed(entries)]
 
-    def test_an_id_of_which_nothing_is_heard_is_not_given_away_for_ever(self, staging):
-        staging.put([an_entry()])
-        given = [due_ids(staging, now=NOW + round_ * HIDE) for round_ in range(TAKES + 3)]
-        assert given == [[an_id(1)]] * TAKES + [[]] * 3
+    def test_what_is_unlisted_does_not_come_back_until_it_is_put_again(self, staging):
+        staging.put([an_entry(1), an_entry(2)])
+        first, _ = staging.due(DueIndex.DAILY, NOW, 9, HIDE)
+        staging.unlist(DueIndex.DAILY, [first])
+        assert due_ids(staging, now=NOW + HIDE) == [an_id(1) if first.id == an_id(2) else an_id(2)]
 
-        staging.put([an_entry()])  # by the sweeper, because PostgreSQL says that it still waits
-        assert due_ids(staging) == [an_id(1)]
+        staging.put([an_entry(1), an_entry(2)])  # by the sweeper, because PostgreSQL says that they still wait
+        assert due_ids(staging, now=NOW + HIDE) == [first.id]
 
-    def test_news_gives_an_id_all_its_takes_again(self, staging):
-        staging.put([an_entry()])
-        for round_ in range(TAKES - 1):
-            due_ids(staging, now=NOW + round_ * HIDE)
-        staging.follow([PUBLISHED, REFUSED, SCHEDULED])
+    def test_a_later_attempt_is_not_unlisted_with_the_earlier_one(self, staging):
+        staging.put([an_entry(state=State.RETRY, attempt=1)])
+        first = staging.due(DueIndex.RETRY, NOW, 9, HIDE)
+        staging.follow([REPUBLISHED, replace(SCHEDULED, attempt=2)])
+        staging.unlist(DueIndex.RETRY, first)
 
-        given = [due_ids(staging, DueIndex.RETRY, now=NOW + MINUTE + round_ * HIDE) for round_ in range(3)]
-        assert given == [[an_id(1)]] * 3
+        assert due_ids(staging, DueIndex.RETRY, now=NOW + MINUTE) == [an_id(1)]
+
+    def test_unlisting_what_has_no_entry_is_fine(self, staging):
+        staging.unlist(DueIndex.DAILY, [a_due(an_entry())])
+
+        assert due_ids(staging) == []
 
     def test_empty_batches_are_fine(self, staging):
         staging.put([])
         staging.follow([])
+        staging.unlist(DueIndex.DAILY, [])
 
         assert list(staging.entries()) == []
 
@@ -232,6 +239,7 @@ class TestFollow:
         ("known", "late", "state"),
         [
             ([PUBLISHED, REFUSED, SCHEDULED], PUBLISHED, State.RETRY),  # a slow producer
+            ([PUBLISHED, REFUSED], PUBLISHED, State.RETRY),
             ([PUBLISHED, SCHEDULED], REFUSED, State.RETRY),  # a slow consumer
             ([PUBLISHED, REFUSED, SCHEDULED, REPUBLISHED], SCHEDULED, State.PENDING),
             ([PUBLISHED, ACCEPTED], CANCELLED, State.COMPLETED),
@@ -239,6 +247,8 @@ class TestFollow:
             ([PUBLISHED, REFUSED, GAVE_UP], REDRIVEN, State.PENDING),
             ([PUBLISHED, REFUSED, GAVE_UP, REDRIVEN, replace(REFUSED, attempt=2)], REDRIVEN, State.RETRY),
             ([PUBLISHED, REFUSED, GAVE_UP], SCHEDULED, State.FAILED),
+            ([PUBLISHED, REFUSED, GAVE_UP, REDRIVEN], SCHEDULED, State.PENDING),
+            ([PUBLISHED, REFUSED, GAVE_UP, REDRIVEN], GAVE_UP, State.PENDING),
         ],
     )
     def test_a_late_report_undoes_no_news(self, staging, known, late, state):
@@ -382,8 +392,14 @@ def _operations() -> st.SearchStrategy[Callable[[Staging], object]]:
         st.integers(0, 2),
     )
     due = st.builds(lambda i, at, limit: lambda s: s.due(i, at, limit, HIDE), index, instant, st.integers(1, 3))
+    unlist = st.builds(
+        lambda i, n, attempt: lambda s: s.unlist(i, [a_due(an_entry(n, attempt=attempt))]),
+        index,
+        number,
+        st.integers(0, 2),
+    )
     rare = st.sampled_from([lambda s: s.clear(), lambda s: s.warm(), lambda s: s.forget(), lambda s: s.is_cold()])
-    return st.one_of(put, put, follow, follow, due, due, rare)
+    return st.one_of(put, put, follow, follow, due, due, unlist, rare)
 
 
 @given(operations=st.lists(_operations(), max_size=25))

@@ -21,11 +21,11 @@ from tests.contract.test_staging import (
     HIDE,
     NOW,
     PUBLISHED,
+    a_due,
     an_entry,
     an_id,
     due_ids,
     redis_staging,
-    state_of,
 )
 
 __all__ = ["redis_staging"]
@@ -34,6 +34,7 @@ EVERY_CALL = {
     "put": lambda staging: staging.put([an_entry()]),
     "follow": lambda staging: staging.follow([PUBLISHED]),
     "due": lambda staging: staging.due(DueIndex.DAILY, NOW, 9, HIDE),
+    "unlist": lambda staging: staging.unlist(DueIndex.DAILY, [a_due(an_entry())]),
     "is_cold": lambda staging: staging.is_cold(),
     "clear": lambda staging: staging.clear(),
     "warm": lambda staging: staging.warm(),
@@ -126,7 +127,9 @@ class TestServer:
 
         assert settings["socket_timeout"] == settings["socket_connect_timeout"] == 2
 
-    @pytest.mark.parametrize("answer", ["LOADING data", "READONLY replica", "MISCONF disk", "BUSY script", "MASTERDOWN"])
+    @pytest.mark.parametrize(
+        "answer", ["LOADING data", "READONLY replica", "MISCONF disk", "BUSY script", "MASTERDOWN"]
+    )
     def test_a_server_that_is_not_fit_to_serve_is_unavailable(self, answer):
         with _server_that_says(f"-{answer}\r\n".encode()) as port:
             staging = connect(f"redis://127.0.0.1:{port}/0")
@@ -227,6 +230,12 @@ class TestKeys:
 
         assert due_ids(redis_staging, limit=1) == [an_id(1)]
         assert redis_staging._redis.zrange("healthnotify:due:daily", 0, -1) == [str(an_id(1))]
+
+    def test_a_step_takes_its_id_out_of_the_indexes_even_without_an_entry(self, redis_staging):
+        redis_staging._redis.zadd("healthnotify:due:daily", {str(an_id(1)): 0})
+        redis_staging.follow([PUBLISHED])
+
+        assert redis_staging._redis.exists("healthnotify:due:daily") == 0
 
     def test_ids_that_do_not_wait_leave_the_index(self, redis_staging):
         redis_staging.put([an_entry(state=State.PENDING, attempt=1, due_at=None)])

@@ -6,18 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from healthnotify.domain.delivery import Accepted, Answer, DeadLetter, Failure, FailureKind, Position
 from healthnotify.domain.lifecycle import Event, State
-from healthnotify.domain.model import (
-    Accepted,
-    Answer,
-    Category,
-    Channel,
-    DeadLetter,
-    Failure,
-    FailureKind,
-    Position,
-    Withheld,
-)
+from healthnotify.domain.model import Category, Channel, Withheld
 from healthnotify.pipeline.plan import plan
 from healthnotify.pipeline.ports import Announced, DueIndex, Topic
 from tests.builders import (

@@ -331,7 +331,7 @@ class TestStream:
 
     @pytest.mark.parametrize("source", ["batch", "json", "table"])
     def test_a_reader_that_has_seen_enough_is_no_error(self, source: str, batch: Path) -> None:
-        batch.write_bytes((line(count=50) + b"\n") * 200)
+        batch.write_bytes((line() + b"\n") * 5_000)
         arguments = {"batch": ["--batch", str(batch)], "json": [*ASKED, "--json", "--count=1000"]}
         with subprocess.Popen(
             [*COMMAND, *arguments.get(source, [*ASKED, "--count=1000"])],
@@ -354,6 +354,7 @@ class TestStream:
             def write(self, text: str) -> int:
                 return len(text)
 
+        printed(*ASKED)  # loads modules and the zone, once
         tracemalloc.start()
         try:
             call_command("preview_schedule", "--batch", str(batch), stdout=Nowhere())

@@ -16,8 +16,8 @@ from healthnotify.adapters.channels.email import SmtpChannel
 from healthnotify.adapters.channels.errand import Errand
 from healthnotify.adapters.channels.mail import Mail
 from healthnotify.adapters.channels.smtp_session import Server, SmtpSession
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind
 from healthnotify.domain.errors import Misconfigured
-from healthnotify.domain.model import Accepted, Failure, FailureKind
 from tests.channel_servers import (
     IMPATIENT,
     LOOPBACK,
@@ -248,7 +248,7 @@ def test_a_server_that_stops_reading_in_mid_message_has_not_got_it():
         session.sock = ours
         errand = Errand(SERVER_IS_SILENT)
 
-        with pytest.raises(OSError) as problem:
+        with pytest.raises(TimeoutError) as problem:
             session.transfer("a@example.com", Mail("b@example.com", b"x" * 4_000_000), errand)
 
     assert errand.broken(problem.value) == Failure(TRANSIENT, "timeout")

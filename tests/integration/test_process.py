@@ -1,7 +1,6 @@
-"""Child processes: none outlives us, whatever they do and however we end; and signals, which must not cut that short."""
+"""Child processes: none outlives us, whatever they do and however we end; and signals, which must not prevent that."""
 
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from config.environment import ROOT
 from healthnotify.embedded import interrupts
 from healthnotify.embedded.interrupts import Interrupted
 from healthnotify.embedded.process import Process, StartFailed, answers, descendants, free_port, running
+from tests.processes import has_ended
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -38,18 +38,6 @@ def wait_for_line(process):
     """The script's first line of output."""
     process.wait_until(lambda: "\n" in process.log.read_text(), seconds=10)
     return process.log.read_text().splitlines()[0]
-
-
-def has_ended(pid, seconds=10):
-    """Waits for the end of any process, a child of ours or not."""
-    try:
-        watched = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([watched], [], [], seconds)[0])
-    finally:
-        os.close(watched)
 
 
 def test_one_that_ends_too_early_is_reported_with_its_code_and_its_last_words(shell, tmp_path):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from healthnotify.adapters.channels.sms import TwilioSms
-from healthnotify.domain.model import Accepted, Failure, FailureKind
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind
 from tests.channel_servers import IMPATIENT, LOOPBACK, NOW, PATIENT, Do, HttpServer, a_letter, free_port, listening
 
 TRANSIENT, PERMANENT, UNKNOWN = FailureKind.TRANSIENT, FailureKind.PERMANENT, FailureKind.UNKNOWN
@@ -27,10 +27,10 @@ async def a_channel(base_url, **but):
         await channel.close()
 
 
-async def outcome_of(answer, timeout=PATIENT, then=None):
+async def outcome_of(answer, within=PATIENT, then=None):
     async with (
         listening(HttpServer(answer, then)) as port,
-        a_channel(f"http://{LOOPBACK}:{port}", timeout=timeout) as channel,
+        a_channel(f"http://{LOOPBACK}:{port}", timeout=within) as channel,
     ):
         return await channel.send(a_letter(NUMBER))
 
@@ -95,16 +95,14 @@ async def test_an_answer_that_says_what_happened_is_definite(answer, outcome):
     ],
 )
 async def test_an_answer_that_leaves_a_doubt_is_unknown(answer, reason):
-    assert await outcome_of(answer, timeout=IMPATIENT if isinstance(answer, Do) else PATIENT) == Failure(
-        UNKNOWN, reason
-    )
+    assert await outcome_of(answer, within=IMPATIENT if isinstance(answer, Do) else PATIENT) == Failure(UNKNOWN, reason)
 
 
 @pytest.mark.parametrize("then", [Do.CLOSE, Do.HANG])
 async def test_an_acceptance_whose_sid_never_comes_is_unknown(then):
     half = b'HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{"sid": "SM'
 
-    assert await outcome_of(half, timeout=IMPATIENT, then=then) == Failure(UNKNOWN, "bad_answer")
+    assert await outcome_of(half, within=IMPATIENT, then=then) == Failure(UNKNOWN, "bad_answer")
 
 
 async def test_nobody_listening_is_a_definite_failure():

@@ -10,8 +10,8 @@ from standardwebhooks import Webhook
 from werkzeug import Response
 
 from healthnotify.adapters.channels.webhook import WebhookChannel
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind
 from healthnotify.domain.errors import Misconfigured
-from healthnotify.domain.model import Accepted, Failure, FailureKind
 from tests.channel_servers import (
     IMPATIENT,
     LOOPBACK,
@@ -41,8 +41,8 @@ async def a_channel(**but):
         await channel.close()
 
 
-async def outcome_of(server, timeout=PATIENT):
-    async with listening(server) as port, a_channel(timeout=timeout) as channel:
+async def outcome_of(server, within=PATIENT):
+    async with listening(server) as port, a_channel(timeout=within) as channel:
         return await channel.send(a_letter(f"http://{LOOPBACK}:{port}/hook"))
 
 
@@ -128,20 +128,20 @@ async def test_retry_after_is_passed_on(status, asked, wait):
     ],
 )
 async def test_what_breaks_off_after_the_body_was_sent_is_unknown(answer, kind, reason):
-    assert await outcome_of(HttpServer(answer), timeout=IMPATIENT) == Failure(kind, reason)
+    assert await outcome_of(HttpServer(answer), within=IMPATIENT) == Failure(kind, reason)
 
 
 async def test_headers_that_trickle_without_end_are_cut_off():
     server = HttpServer(b"HTTP/1.1 200 OK\r\nX-Slow: ", Do.TRICKLE)
 
-    assert await outcome_of(server, timeout=IMPATIENT) == Failure(UNKNOWN, "timeout")
+    assert await outcome_of(server, within=IMPATIENT) == Failure(UNKNOWN, "timeout")
 
 
 @pytest.mark.parametrize("then", [Do.CLOSE, Do.HANG, Do.TRICKLE])
 async def test_once_the_status_is_there_a_body_that_never_ends_changes_nothing(then):
     server = HttpServer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", then)
 
-    assert await outcome_of(server, timeout=IMPATIENT) == Accepted("http_200")
+    assert await outcome_of(server, within=IMPATIENT) == Accepted("http_200")
 
 
 async def test_a_huge_body_is_not_read():

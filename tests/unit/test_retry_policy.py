@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthnotify.domain.model import Failure, FailureKind
+from healthnotify.domain.delivery import Failure, FailureKind
 from healthnotify.domain.retry_policy import Decision, Expire, GiveUp, RetryAt, RetryPolicy, decide
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)

@@ -6,21 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from healthnotify.domain.model import (
+from healthnotify.domain.delivery import (
     OUTCOME_UNKNOWN,
     Accepted,
     Answer,
-    Category,
-    Channel,
     Claim,
     Envelope,
     Failure,
     FailureKind,
     Outcome,
     Person,
-    QuietHours,
-    Withheld,
 )
+from healthnotify.domain.model import Category, Channel, QuietHours, Withheld
 from healthnotify.domain.routing import LONGEST, PROMISES, Promise, last_look, settled
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)

@@ -2,6 +2,8 @@
 
 import importlib.util
 import socket
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from redis.retry import Retry
 from healthnotify.embedded import valkey as module
 from healthnotify.embedded.process import StartFailed, answers
 from healthnotify.embedded.valkey import Valkey
+from tests import ordinary_user
 
 pytest_plugins = ("tests.valkey_fixture",)
 
@@ -72,6 +75,27 @@ def test_any_name_of_its_directory_is_fine(tmp_path):
     finally:
         server.stop()
     assert list(tmp_path.glob("*/appendonlydir"))
+
+
+@pytest.fixture
+def open_directory():
+    """Outside of pytest's, which only the user who runs the tests may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_an_ordinary_user_can_run_it(open_directory):
+    program, identity = ordinary_user.python(open_directory)
+    script = """
+from pathlib import Path
+from healthnotify.embedded.valkey import Valkey
+server = Valkey(Path("valkey"))
+server.wait().stop()
+print("served")
+"""
+    done = subprocess.run([program, "-c", script], **identity, capture_output=True, check=False, timeout=60)
+    assert done.stdout == b"served\n", done.stderr
 
 
 def test_a_failed_start_says_why_and_where_its_log_is(tmp_path, monkeypatch):

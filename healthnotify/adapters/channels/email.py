@@ -13,7 +13,7 @@ from typing import Final
 from healthnotify.adapters.channels.errand import Errand
 from healthnotify.adapters.channels.mail import Mail, Sender, Unsendable, compose
 from healthnotify.adapters.channels.smtp_session import Server, SmtpSession, Unusable
-from healthnotify.domain.model import Failure, FailureKind, Letter, Outcome
+from healthnotify.domain.delivery import Failure, FailureKind, Letter, Outcome
 
 IDLE: Final = 30.0  # seconds after which a kept connection is not trusted any more; servers allow minutes (RFC 5321)
 GRACE: Final = 0.5  # seconds for a thread to say what it knows once its connection is cut

@@ -7,7 +7,7 @@ import time
 from typing import Protocol
 
 from healthnotify.adapters import unreachable
-from healthnotify.domain.model import Failure, FailureKind
+from healthnotify.domain.delivery import Failure, FailureKind
 
 
 class Connection(Protocol):

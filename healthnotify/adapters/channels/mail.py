@@ -12,8 +12,8 @@ from email.utils import format_datetime, formataddr, parseaddr
 from html import escape
 from typing import Final
 
+from healthnotify.domain.delivery import Letter
 from healthnotify.domain.errors import Misconfigured
-from healthnotify.domain.model import Letter
 
 ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
 LONGEST_ADDRESS: Final = 254
@@ -135,7 +135,9 @@ def checked_address(text: str) -> str:
 
 
 def _folded(subject: str) -> str:
-    return Header(subject, None if subject.isascii() and "=?" not in subject else UTF_8, header_name="Subject").encode(linesep="\r\n")
+    return Header(subject, None if subject.isascii() and "=?" not in subject else UTF_8, header_name="Subject").encode(
+        linesep="\r\n"
+    )
 
 
 def _language(letter: Letter) -> str:

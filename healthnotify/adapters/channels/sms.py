@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from healthnotify.adapters import retry_after
 from healthnotify.adapters.http_outcomes import Answer, Poster
 from healthnotify.adapters.segments import segments
-from healthnotify.domain.model import Accepted, Failure, FailureKind, Letter, Outcome
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind, Letter, Outcome
 
 MOST_READ: Final = 16384  # bytes: the answer repeats the text
 #: About us, not the person: credentials, or a path under which there is no such account.

@@ -9,7 +9,7 @@ from typing import Final
 
 from healthnotify.adapters.channels.errand import Errand
 from healthnotify.adapters.channels.mail import Mail
-from healthnotify.domain.model import Accepted, Failure, FailureKind
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind
 
 TLS_PORT: Final = 465  # TLS from the first byte (RFC 8314); STARTTLS everywhere else
 CHUNK: Final = 16384  # bytes handed to the socket at once: one TLS record

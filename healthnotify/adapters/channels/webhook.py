@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 
 from healthnotify.adapters import retry_after
 from healthnotify.adapters.http_outcomes import Answer, Poster
+from healthnotify.domain.delivery import Accepted, Failure, FailureKind, Letter, Outcome
 from healthnotify.domain.errors import Misconfigured
-from healthnotify.domain.model import Accepted, Failure, FailureKind, Letter, Outcome
 
 SHORTEST_KEY: Final = 24  # bytes, by Standard Webhooks
 TRY_AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})

@@ -20,13 +20,14 @@ from healthnotify.adapters.kafka.client import (
     unavailable,
 )
 from healthnotify.adapters.offsets import OffsetTracker
+from healthnotify.domain.delivery import Position, Record
 from healthnotify.domain.errors import Fatal, HealthNotifyError, Unavailable
-from healthnotify.domain.model import Position, Record
 from healthnotify.pipeline.ports import Topic
 
 TICK: Final = 0.02  # seconds that a lone record may wait for company: librdkafka fills a batch or runs out of time
 PAUSE_AFTER: Final = 1.0  # seconds without room before partitions are paused: a resume costs up to a second
 COMMIT_EVERY: Final = 0.2  # seconds
+FAREWELL: Final = 5.0  # seconds that `close` takes at most
 COMMIT_LOST: Final = 10.0  # seconds after which a commit that was never answered is made again
 OUTAGE: Final = 5.0  # seconds without any broker before we say so
 PROBE: Final = 1.0  # seconds for the question whether they are really away
@@ -99,7 +100,11 @@ class KafkaIntake:
         """Commit what is finished and leave the group, without waiting for what is not. Safe to call twice."""
         if self._consumer is not None:
             self._closing = True
-            self._consumer.close()  # calls `_revoked`
+            # In a thread, because without a broker it blocks for half a minute, longer than a SIGTERM may take; what
+            # is not committed then is delivered again.
+            closing = threading.Thread(target=self._consumer.close, daemon=True)  # calls `_revoked`
+            closing.start()
+            closing.join(FAREWELL)
             self._consumer, self._closing = None, False
 
     def _join(self) -> Consumer:

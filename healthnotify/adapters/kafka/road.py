@@ -21,8 +21,8 @@ from healthnotify.adapters.kafka.client import (
     is_fatal,
     said_by,
 )
+from healthnotify.domain.delivery import Envelope, Position, Record
 from healthnotify.domain.errors import Fatal, Unavailable
-from healthnotify.domain.model import Envelope, Position, Record
 from healthnotify.pipeline.ports import Announced, Topic
 
 SPAN_BYTES: Final = 8

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from healthnotify.domain.model import Accepted, Letter, Outcome
+from healthnotify.domain.delivery import Accepted, Letter, Outcome
 
 Script = Callable[[Letter], Outcome]
 

@@ -8,21 +8,10 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 from healthnotify.adapters.memory.rows import Row, answer
+from healthnotify.domain.delivery import Answer, Ask, Claim, DeadLetter, Envelope, FailureKind, Person, Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import (
-    Answer,
-    Ask,
-    Assignment,
-    Claim,
-    DeadLetter,
-    Envelope,
-    FailureKind,
-    Person,
-    Preference,
-    Step,
-    Withheld,
-)
+from healthnotify.domain.model import Assignment, Preference, Withheld
 from healthnotify.domain.people import NewPerson, check, first_due
 from healthnotify.pipeline.ports import DueIndex
 

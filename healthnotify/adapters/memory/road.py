@@ -9,8 +9,8 @@ from zlib import crc32
 
 from healthnotify.adapters.envelope import Wire, decode, encode, encode_buried
 from healthnotify.adapters.offsets import OffsetTracker
+from healthnotify.domain.delivery import Envelope, Position, Record
 from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.model import Envelope, Position, Record
 from healthnotify.pipeline.ports import Announced, Topic
 
 #: Which records something happens to: all, or those whose notification (or, for poison, nobody) is in the collection.

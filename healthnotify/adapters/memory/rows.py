@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from healthnotify.domain.delivery import Answer, Ask, Due, Failure, Position
 from healthnotify.domain.lifecycle import BEGINNING, ENDED, State
-from healthnotify.domain.model import Answer, Ask, Due, Entry, Failure, Message, Notification, Position
+from healthnotify.domain.model import Entry, Message, Notification
 
 
 @dataclass(slots=True)

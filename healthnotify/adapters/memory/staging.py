@@ -10,9 +10,10 @@ from healthnotify.adapters.staging import keys
 from healthnotify.adapters.staging.inspection import Cached
 from healthnotify.adapters.staging.order import WAITS_IN, goes_back, rank
 from healthnotify.adapters.staging.shape import reach, score
+from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import ENDED, State
-from healthnotify.domain.model import Due, Entry, Step
+from healthnotify.domain.model import Entry
 from healthnotify.pipeline.ports import DueIndex
 
 _STATE_IN = {index: state for state, index in WAITS_IN.items()}
@@ -42,7 +43,7 @@ class MemoryStaging:
             for entry in entries:
                 if self._is_news(entry.id, rank(entry), entry.due_at):
                     unchanged = self._order(entry.id) == (rank(entry), entry.due_at)
-                    self._held[entry.id] = Cached(entry, entry.expires_at + keys.KEPT, takes=0)
+                    self._held[entry.id] = Cached(entry, entry.expires_at + keys.KEPT)
                     self._ranks[entry.id] = rank(entry)
                     self._place(entry, only_if_absent=unchanged)
 
@@ -65,6 +66,14 @@ class MemoryStaging:
                     break
                 found += self._take(index, id_, score(now + hide))
             return found
+
+    def unlist(self, index: DueIndex, dues: Sequence[Due]) -> None:
+        """See `ports.Staging`."""
+        with self._serving():
+            for one in dues:
+                held = self._held.get(one.id)
+                if held is None or held.entry.attempt <= one.attempt:
+                    self._due[index].pop(one.id, None)
 
     def is_cold(self) -> bool:
         """See `ports.Staging`."""
@@ -120,14 +129,16 @@ class MemoryStaging:
         if held is None:
             self._leave(step.id)
             return
-        back = goes_back(step) and held.entry.state is State.FAILED
-        if not back and not self._is_news(step.id, rank(step), step.due_at):
+        new = rank(step)
+        if goes_back(step) and held.entry.state is State.FAILED:
+            new = max(new, self._ranks[step.id] + 1)
+        if not self._is_news(step.id, new, step.due_at):
             return
-        unchanged = self._order(step.id) == (rank(step), step.due_at)
+        unchanged = self._order(step.id) == (new, step.due_at)
         entry = replace(held.entry, state=step.after, attempt=step.attempt, due_at=step.due_at)
         until = step.at + keys.KEPT if step.after in ENDED else held.kept_until
-        self._held[step.id] = Cached(entry, until, takes=0)
-        self._ranks[step.id] = max(self._ranks[step.id], rank(step))
+        self._held[step.id] = Cached(entry, until)
+        self._ranks[step.id] = new
         self._place(entry, only_if_absent=unchanged)
 
     def _place(self, entry: Entry, *, only_if_absent: bool) -> None:
@@ -142,11 +153,7 @@ class MemoryStaging:
         if held is None or held.entry.state is not _STATE_IN[index]:
             del self._due[index][id_]
             return []
-        self._held[id_] = replace(held, takes=held.takes + 1)
-        if held.takes + 1 < keys.TAKES:
-            self._due[index][id_] = hidden
-        else:
-            del self._due[index][id_]
+        self._due[index][id_] = hidden
         return [_due(held.entry)]
 
     def _leave(self, id_: UUID) -> None:

@@ -7,26 +7,22 @@ from uuid import UUID
 
 from healthnotify.adapters.memory.ledger import CAUSE, WAITING, MemoryLedger, one_at_a_time
 from healthnotify.adapters.memory.rows import Row, due, entry, on_the_road
-from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.lifecycle import Event, State, before
-from healthnotify.domain.model import (
+from healthnotify.domain.delivery import (
     Accepted,
     Answer,
     Ask,
-    Assignment,
     Claim,
     DeadLetter,
     Due,
-    Entry,
     Envelope,
     Failure,
-    Message,
     Position,
-    Preference,
     Step,
     Undecided,
-    Withheld,
 )
+from healthnotify.domain.errors import Unavailable
+from healthnotify.domain.lifecycle import Event, State, before
+from healthnotify.domain.model import Assignment, Entry, Message, Preference, Withheld
 from healthnotify.pipeline.ports import Announced, DueIndex, Plan, Still
 
 

@@ -10,7 +10,8 @@ from healthnotify.adapters.staging import keys, scripts, shape
 from healthnotify.adapters.staging.connection import client, meaning
 from healthnotify.adapters.staging.inspection import Inspection, chunks
 from healthnotify.adapters.staging.order import WAITS_IN
-from healthnotify.domain.model import Due, Entry, Step
+from healthnotify.domain.delivery import Due, Step
+from healthnotify.domain.model import Entry
 from healthnotify.pipeline.ports import DueIndex
 
 _BATCH_KEYS: Final = (keys.BUCKETS, *keys.DUE.values())
@@ -33,6 +34,7 @@ class RedisStaging(Inspection):
         self._put = redis.register_script(scripts.PUT)
         self._follow = redis.register_script(scripts.FOLLOW)
         self._due = redis.register_script(scripts.DUE)
+        self._unlist = redis.register_script(scripts.UNLIST)
         self._is_warm = redis.register_script(scripts.IS_WARM)
         self._begin_rebuild = redis.register_script(scripts.BEGIN_REBUILD)
         self._warm = redis.register_script(scripts.WARM)
@@ -58,14 +60,13 @@ class RedisStaging(Inspection):
     def due(self, index: DueIndex, now: datetime, limit: int, hide: timedelta) -> list[Due] | None:
         """See `ports.Staging`. The ids come back after `hide` unless a step takes them out of the index.
 
-        An id that has no entry or does not wait here is dropped, and so is one that was given away `keys.TAKES` times
-        without news: PostgreSQL knows better, and the sweeper asks it. Else a stale id would be published for ever.
+        An id that has no entry or does not wait here is dropped: PostgreSQL knows better, and the sweeper asks it.
         """
         found: list[Due] = []
         while len(found) < limit:
             size = min(limit - len(found), keys.CHUNK)
             hidden = shape.score(now + hide)
-            arguments = [keys.ENTRY, _STATE_IN[index].value, shape.reach(now), hidden, size, keys.TAKES]
+            arguments = [keys.ENTRY, _STATE_IN[index].value, shape.reach(now), hidden, size]
             with meaning():
                 answer: Any = self._due(keys=[keys.DUE[index], keys.WARM], args=arguments)
             if answer is None:
@@ -75,6 +76,13 @@ class RedisStaging(Inspection):
             if looked_at < size:
                 break
         return found
+
+    def unlist(self, index: DueIndex, dues: Sequence[Due]) -> None:
+        """See `ports.Staging`."""
+        for chunk in chunks(dues, keys.CHUNK):
+            arguments = [keys.ENTRY, *(part for one in chunk for part in (str(one.id), one.attempt))]
+            with meaning():
+                self._unlist(keys=[keys.DUE[index]], args=arguments)
 
     def is_cold(self) -> bool:
         """Whether `warm` did not mark this run of the server: flushed, restarted, failed over or rolled back."""

@@ -35,11 +35,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """An entry, and how the cache treats it."""
+    """An entry, and how long it stays."""
 
     entry: Entry
     kept_until: datetime
-    takes: int  #: how often `due` gave it away since the last news of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +158,7 @@ class Inspection:
             answers = iter(pipeline.execute())
         for member, fields, until in zip(members, answers, answers, strict=False):
             if fields:
-                yield Cached(
-                    entry=shape.entry(_id(member), fields),
-                    kept_until=datetime.fromtimestamp(until, UTC),
-                    takes=int(fields["takes"]),
-                )
+                yield Cached(shape.entry(_id(member), fields), datetime.fromtimestamp(until, UTC))
 
     def _waiting(self, index: DueIndex) -> Waiting:
         with meaning():

@@ -28,4 +28,3 @@ REBUILD: Final = f"{PREFIX}rebuild"
 
 KEPT: Final = timedelta(days=2)  #: how long an entry outlives its notification
 CHUNK: Final = 500  #: notifications a script call: about 10 ms in which Redis serves nobody else
-TAKES: Final = 10  #: after so many takings without news an id leaves its due index; the sweeper asks PostgreSQL

@@ -23,7 +23,6 @@ local function keep(key, until_second)
 end
 
 local function is_news(cached_rank, cached_due, rank, due)
-    cached_rank = tonumber(cached_rank)
     if not cached_rank then return true end
     return rank > cached_rank or (rank == cached_rank and due >= cached_due)
 end
@@ -60,14 +59,15 @@ for i = 5, #ARGV, width do
         tonumber(ARGV[i + 6]), ARGV[i + 7]
     local entry = entries .. id
     local cached = redis.call('HMGET', entry, 'rank', 'due_at')
-    if is_news(cached[1], cached[2], rank, due) then
+    local cached_rank = tonumber(cached[1])
+    if is_news(cached_rank, cached[2], rank, due) then
         local until_second = math.max(expires, now) + kept
         redis.call('HSET', entry, unpack(ARGV, i + 8, i + width - 1))
         keep(entry, until_second)
         redis.call('ZADD', buckets .. bucket, 0, member)
         bucket_until[bucket] = math.max(bucket_until[bucket] or 0, until_second)
         -- What a producer has just taken stays hidden when it is put again unchanged.
-        place(indexes, index, id, score, tonumber(cached[1]) == rank and cached[2] == due)
+        place(indexes, index, id, score, cached_rank == rank and cached[2] == due)
     end
 end
 
@@ -93,11 +93,12 @@ for i = 5, #ARGV, width do
     local entry = entries .. id
     local cached = redis.call('HMGET', entry, 'rank', 'due_at', 'state', 'timezone', 'date')
     local cached_rank = tonumber(cached[1])
+    if goes_back and cached[3] == 'FAILED' then rank = math.max(rank, cached_rank + 1) end
     if not cached_rank then
         place(indexes, 0, id)
-    elseif is_news(cached[1], cached[2], rank, due) or (goes_back and cached[3] == 'FAILED') then
-        redis.call('HSET', entry, 'state', state, 'attempt', attempt, 'due_at', due, 'takes', 0,
-            'rank', string.format('%.0f', math.max(rank, cached_rank)))
+    elseif is_news(cached_rank, cached[2], rank, due) then
+        redis.call('HSET', entry, 'state', state, 'attempt', attempt, 'due_at', due,
+            'rank', string.format('%.0f', rank))
         place(indexes, index, id, score, cached_rank == rank and cached[2] == due)
         local until_second = math.max(ended or 0, now) + kept
         if ended then
@@ -113,10 +114,10 @@ end
 """
 
 #: KEYS: the due index, warm. ARGV: prefix of entries, the state that waits there, now in ms, the score that hides, how
-#: many to look at, TAKES. Answers nothing when cold, else how many it looked at and the fields of each that is due.
+#: many to look at. Answers nothing when cold, else how many it looked at and the fields of each that is due.
 DUE: Final = _DOES_NOT_GROW + """
 if not is_warm(KEYS[2]) then return false end
-local entries, state, now, hidden, limit, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local entries, state, now, hidden, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local found = {}
 local ids = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
 for _, id in ipairs(ids) do
@@ -124,11 +125,7 @@ for _, id in ipairs(ids) do
     local fields = redis.call(
         'HMGET', entry, 'user', 'category', 'channel', 'attempt', 'send_at', 'expires_at', 'state')
     if fields[7] == state then
-        if redis.call('HINCRBY', entry, 'takes', 1) < most then
-            redis.call('ZADD', KEYS[1], hidden, id)
-        else
-            redis.call('ZREM', KEYS[1], id)
-        end
+        redis.call('ZADD', KEYS[1], hidden, id)
         fields[7] = id
         found[#found + 1] = fields
     else
@@ -136,6 +133,14 @@ for _, id in ipairs(ids) do
     end
 end
 return {#ids, found}
+"""
+
+#: KEYS: the due index. ARGV: prefix of entries, then items: id, attempt. A later attempt may wait there already.
+UNLIST: Final = _DOES_NOT_GROW + """
+for i = 2, #ARGV, 2 do
+    local attempt = tonumber(redis.call('HGET', ARGV[1] .. ARGV[i], 'attempt'))
+    if not attempt or attempt <= tonumber(ARGV[i + 1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
 """
 
 #: KEYS: warm. Answers 1 or 0.

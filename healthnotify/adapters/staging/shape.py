@@ -7,8 +7,9 @@ from uuid import UUID
 
 from healthnotify.adapters.staging.keys import DUE
 from healthnotify.adapters.staging.order import WAITS_IN, goes_back, rank
+from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.lifecycle import ENDED, State
-from healthnotify.domain.model import Category, Channel, Due, Entry, Step
+from healthnotify.domain.model import Category, Channel, Entry
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
@@ -108,7 +109,6 @@ def _fields(entry: Entry) -> dict[str, str | int]:
         "due_at": _text(entry.due_at),
         "sealed": entry.sealed,
         "rank": rank(entry),
-        "takes": 0,  # how often `due` gave it away since the last news of it
     }
 
 

@@ -15,14 +15,16 @@ SCOPE: Final = """(%(day)s::date IS NULL OR n.local_date = %(day)s::date)
 #: Unaccounted is what the ledger contradicts itself about: a state that no move led to, a failure without its dead
 #: letter, a success without its acceptance, a planned move without its row.
 SUMS: Final = f"""
-    WITH last_move AS (SELECT DISTINCT ON (notification_id) notification_id, after FROM moves ORDER BY notification_id, id DESC),
-    scope AS (
+    WITH last_move AS (
+        SELECT DISTINCT ON (notification_id) notification_id, after FROM moves ORDER BY notification_id, id DESC
+    ), scope AS (
         SELECT n.*, m.after AS moved_to,
                EXISTS (SELECT FROM dead_letters d WHERE d.notification_id = n.id) AS buried
         FROM notifications n LEFT JOIN last_move m ON m.notification_id = n.id WHERE {SCOPE}
     ), rowless AS (
         SELECT count(*) AS lost FROM last_move m
-        WHERE %(day)s::date IS NULL AND %(users)s::uuid[] IS NULL AND NOT EXISTS (SELECT FROM notifications n WHERE n.id = m.notification_id)
+        WHERE %(day)s::date IS NULL AND %(users)s::uuid[] IS NULL
+              AND NOT EXISTS (SELECT FROM notifications n WHERE n.id = m.notification_id)
     )
     SELECT count(*) + (SELECT lost FROM rowless) AS planned,
            count(*) FILTER (WHERE state = 'COMPLETED') AS completed,

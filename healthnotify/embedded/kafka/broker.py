@@ -24,6 +24,9 @@ SETTINGS: Final[Mapping[str, object]] = {
     "transaction.state.log.min.isr": 1,
     "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
+    # After `kill -9` the controller takes the node back when the session of its earlier life is over: 4 s, not 9.
+    "broker.heartbeat.interval.ms": 1000,
+    "broker.session.timeout.ms": 4000,
     # A consumer that was killed is missed after 10 s, not 45 s, and a rebalance takes one second, not five.
     "group.initial.rebalance.delay.ms": 0,
     "group.consumer.min.heartbeat.interval.ms": 500,

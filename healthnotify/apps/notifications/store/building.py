@@ -21,8 +21,9 @@ from healthnotify.apps.notifications.store.ledger import (
 )
 from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.apps.users.sealing import open_name
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Assignment, Category, Channel, Entry, Goal, Message, Step, Withheld
+from healthnotify.domain.model import Assignment, Category, Channel, Entry, Goal, Message, Withheld
 
 LEASE: Final = """
     WITH leased AS (

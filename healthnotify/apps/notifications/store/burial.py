@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from healthnotify.apps.database import rows
-from healthnotify.domain.model import DeadLetter, Poison
+from healthnotify.domain.delivery import DeadLetter, Poison
 
 MOST_BYTES: Final = 16 * 1024
 

@@ -21,8 +21,7 @@ from healthnotify.apps.notifications.store.ledger import (
 )
 from healthnotify.apps.notifications.store.planning import quiet_hours
 from healthnotify.apps.users.sealing import open_address
-from healthnotify.domain.lifecycle import ENDED, Event, State, after
-from healthnotify.domain.model import (
+from healthnotify.domain.delivery import (
     Accepted,
     Answer,
     Ask,
@@ -33,8 +32,9 @@ from healthnotify.domain.model import (
     Person,
     Position,
     Step,
-    Withheld,
 )
+from healthnotify.domain.lifecycle import ENDED, Event, State, after
+from healthnotify.domain.model import Withheld
 
 #: Lock first, in the order of ids, then claim what is free. The conditions stand on the row itself: after waiting for
 #: a lock PostgreSQL looks at them again.
@@ -57,7 +57,8 @@ CLAIM: Final = """
         RETURNING n.*, h.was, (h.attempt = a.attempt AND h.claim_id <> a.claim_id) IS TRUE AS taken_over
     ), recorded AS (
         INSERT INTO moves (notification_id, at, event, before, after, attempt)
-        SELECT id, %(at)s, CASE was WHEN 'STAGED' THEN 'published' WHEN 'RETRY' THEN 'republished' ELSE 'taken_over' END,
+        SELECT id, %(at)s,
+               CASE was WHEN 'STAGED' THEN 'published' WHEN 'RETRY' THEN 'republished' ELSE 'taken_over' END,
                was, state, attempt
         FROM claimed WHERE was <> state OR taken_over
     )

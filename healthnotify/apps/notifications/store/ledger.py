@@ -7,8 +7,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from healthnotify.apps.privacy.keyring import KeyRing
+from healthnotify.domain.delivery import Due, Failure, FailureKind, Position, Step
 from healthnotify.domain.lifecycle import Event, State, before
-from healthnotify.domain.model import Category, Channel, Due, Entry, Failure, FailureKind, Position, Step
+from healthnotify.domain.model import Category, Channel, Entry
 
 #: Appended to a statement whose CTE `changed` answers id, was, state, attempt, reason, due_at: writes the moves and
 #: answers them. In one statement with the change, so that neither exists without the other.

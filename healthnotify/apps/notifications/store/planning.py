@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from healthnotify.apps.database import rows
 from healthnotify.apps.notifications.store.ledger import Ledger
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import BEGINNING, Event
-from healthnotify.domain.model import Category, Channel, Goal, Notification, Preference, QuietHours, Step
+from healthnotify.domain.model import Category, Channel, Goal, Notification, Preference, QuietHours
 from healthnotify.pipeline.ports import Plan
 
 DUE_PREFERENCES: Final = """
@@ -32,7 +33,8 @@ PLAN: Final = """
         RETURNING p.id
     ), changed AS (
         INSERT INTO notifications (id, user_id, category, channel, goal, local_date, slot, timezone, wall_clock,
-                                   send_at, expires_at, shift, tzdata, state, updated_at, attempt, uncounted, accepted_by)
+                                   send_at, expires_at, shift, tzdata, state, updated_at, attempt, uncounted,
+                                   accepted_by)
         SELECT n.id, n.user_id, n.category, n.channel, n.goal, n.local_date, n.slot, n.timezone, n.wall_clock,
                n.send_at, n.expires_at, n.shift, n.tzdata, %(beginning)s, %(at)s, 0, 0, '{}'
         FROM json_to_recordset(%(rows)s::json) AS n(preference_id uuid, id uuid, user_id uuid, category text,

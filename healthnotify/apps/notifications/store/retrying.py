@@ -15,8 +15,8 @@ from healthnotify.apps.notifications.store.ledger import (
     failure_from_json,
     steps,
 )
+from healthnotify.domain.delivery import DeadLetter, Envelope, Step, Undecided
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import DeadLetter, Envelope, Step, Undecided
 
 ASKED: Final = "asked AS (SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS t(id, attempt))"
 

@@ -14,8 +14,8 @@ from healthnotify.apps.notifications.store.ledger import (
     due,
     steps,
 )
+from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Due, Step
 from healthnotify.pipeline.ports import Announced, DueIndex
 
 DUE_NOW: Final = {

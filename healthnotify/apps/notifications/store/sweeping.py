@@ -19,8 +19,9 @@ from healthnotify.apps.notifications.store.ledger import (
     position,
     steps,
 )
+from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Entry, Step, Withheld
+from healthnotify.domain.model import Entry, Withheld
 from healthnotify.pipeline.ports import Announced, DueIndex, Still
 
 OVERDUE: Final = {

@@ -16,7 +16,7 @@ from healthnotify.domain.schedule import zone
 
 STATISTIC = ("what", "name", "count", "earliest")
 ENTRY = ("id", "user", "state", "category", "channel", "timezone", "date", "due_at", "attempt")
-WHOLE_ENTRY = (*ENTRY, "send_at", "expires_at", "kept_until", "takes", "sealed")
+WHOLE_ENTRY = (*ENTRY, "send_at", "expires_at", "kept_until", "sealed")
 
 
 class Command(ReportingCommand):
@@ -84,6 +84,5 @@ def _row(cached: Cached) -> dict[str, Any]:
         "send_at": entry.send_at.isoformat(),
         "expires_at": entry.expires_at.isoformat(),
         "kept_until": cached.kept_until.isoformat(),
-        "takes": cached.takes,
         "sealed": entry.sealed,
     }

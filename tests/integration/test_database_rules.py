@@ -1,0 +1,151 @@
+"""What PostgreSQL enforces by itself, whoever writes to it."""
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from healthnotify.domain.lifecycle import BEGINNING, MOVES, State
+from tests.builders import NOON, staged
+from tests.postgres_store import TestedPostgres
+
+pytestmark = pytest.mark.django_db
+
+ALLOWED = {(before, after) for (before, _), after in MOVES.items()} | {(state, state) for state in State}
+
+
+@pytest.fixture
+def entry():
+    (entry,) = staged(TestedPostgres())
+    return entry
+
+
+def execute(statement, *parameters):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def without_guard():
+    execute("SET CONSTRAINTS ALL IMMEDIATE")  # what is deferred to the commit stands in the way of ALTER TABLE
+    execute("ALTER TABLE notifications DISABLE TRIGGER USER")
+
+
+def put_into(state, key):
+    """Past the guard, so that each state can be a beginning."""
+    without_guard()
+    execute(
+        "UPDATE notifications SET state = %s, reason = 'test', accepted_by = ARRAY[id] WHERE id = %s", state.value, key
+    )
+    execute("ALTER TABLE notifications ENABLE TRIGGER USER")
+
+
+def test_the_database_allows_the_moves_of_the_table_and_no_others(entry):
+    allowed = set()
+    for before, after in product(State, State):
+        put_into(before, entry.id)
+        try:
+            execute("UPDATE notifications SET state = %s WHERE id = %s", after.value, entry.id)
+        except IntegrityError as refusal:
+            assert "cannot move from" in str(refusal)
+        else:
+            allowed.add((before, after))
+
+    assert allowed == ALLOWED
+
+
+def test_an_unknown_state_is_refused(entry):
+    without_guard()
+    with pytest.raises(IntegrityError, match="notifications_state"):
+        execute("UPDATE notifications SET state = 'LOST' WHERE id = %s", entry.id)
+
+
+def test_a_notification_begins_planned(entry):
+    with pytest.raises(IntegrityError, match=f"begins {BEGINNING}"):
+        execute(
+            "INSERT INTO notifications SELECT (n).* FROM (SELECT jsonb_populate_record(NULL::notifications, "
+            "to_jsonb(x) || jsonb_build_object('id', gen_random_uuid(), 'slot', 9)) AS n FROM notifications x) y"
+        )
+
+
+@pytest.mark.parametrize("statement", ["UPDATE moves SET reason = 'x'", "DELETE FROM moves", "TRUNCATE moves"])
+def test_moves_are_append_only(entry, statement):
+    with pytest.raises(IntegrityError, match="append-only"):
+        execute(statement)
+
+
+def test_one_occasion_has_one_row_whatever_its_id(entry):
+    with pytest.raises(IntegrityError, match="notifications_one_an_occasion"):
+        execute(
+            "INSERT INTO notifications SELECT (n).* FROM (SELECT jsonb_populate_record(NULL::notifications, to_jsonb(x)"
+            " || jsonb_build_object('id', gen_random_uuid(), 'state', 'PLANNED')) AS n FROM notifications x) y"
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("message_sha256 = NULL", "notifications_have_text_when_staged"),
+        ("state = 'CANCELLED'", "notifications_given_up_with_a_reason"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_refused(entry, change, constraint):
+    with pytest.raises(IntegrityError, match=constraint):
+        execute(f"UPDATE notifications SET {change} WHERE id = %s", entry.id)
+
+
+def test_completed_without_an_acceptance_is_refused(entry):
+    execute("UPDATE notifications SET state = 'PENDING' WHERE id = %s", entry.id)
+    with pytest.raises(IntegrityError, match="notifications_completed_means_accepted"):
+        execute("UPDATE notifications SET state = 'COMPLETED' WHERE id = %s", entry.id)
+
+
+@pytest.mark.parametrize(
+    ("index", "query"),
+    [
+        ("preferences_due", "SELECT id FROM preferences WHERE next_due_at <= now() ORDER BY next_due_at LIMIT 500"),
+        ("notifications_to_build", "SELECT id FROM notifications WHERE state = 'PLANNED' ORDER BY send_at LIMIT 9"),
+        (
+            "notifications_to_publish",
+            "SELECT id FROM notifications WHERE state = 'STAGED' AND send_at <= now() ORDER BY send_at LIMIT 9",
+        ),
+        (
+            "notifications_to_retry",
+            "SELECT id FROM notifications WHERE state = 'RETRY' AND next_attempt_at <= now() "
+            "ORDER BY next_attempt_at LIMIT 9",
+        ),
+        (
+            "notifications_on_the_road",
+            "SELECT id FROM notifications WHERE (state = 'PENDING' OR (state = 'RETRY' AND next_attempt_at IS NULL)) "
+            "AND updated_at < now() ORDER BY updated_at LIMIT 9",
+        ),
+    ],
+)
+def test_every_due_scan_has_its_partial_index(index, query):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {query}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+
+    assert f"using {index}" in plan
+    assert "Sort" not in plan
+
+
+def test_text_name_and_addresses_stand_nowhere_in_the_clear(entry):
+    store = TestedPostgres()
+    from healthnotify.apps.users import people
+    from tests.builders import a_person
+
+    people.add([a_person(name="Canary Wren", notes={})], now=NOON, ring=store._ring)
+    staged(store, [], NOON + timedelta(minutes=1))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        dump = ""
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'SELECT to_jsonb(t)::text FROM "{table}" t')
+            dump += "".join(row[0] for row in cursor.fetchall())
+
+    for canary in ("Canary", "Anna", "anna@example.org", "4915112345678", "Ten minutes outside"):
+        assert canary not in dump
+    assert "v1:user:" in dump

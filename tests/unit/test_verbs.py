@@ -1,0 +1,693 @@
+"""The verbs, on twins: their order, and what a crash or a silence in between leaves."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from healthnotify.adapters.memory.channel import ScriptedChannel
+from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
+from healthnotify.adapters.memory.staging import MemoryStaging
+from healthnotify.adapters.memory.store import MemoryStore
+from healthnotify.domain.delivery import Failure, FailureKind, Poison, Position, Record
+from healthnotify.domain.errors import Unavailable
+from healthnotify.domain.lifecycle import State
+from healthnotify.domain.model import Channel, Goal, QuietHours
+from healthnotify.domain.people import NewGoal
+from healthnotify.domain.retry_policy import RetryPolicy
+from healthnotify.pipeline import build, deliver
+from healthnotify.pipeline.bury import bury
+from healthnotify.pipeline.plan import plan
+from healthnotify.pipeline.ports import DueIndex, NotWritten, Topic
+from healthnotify.pipeline.publish import publish
+from healthnotify.pipeline.retry import retry
+from healthnotify.pipeline.sweep import Patience, sweep
+from tests.builders import BAD_ADDRESS, NOON, PLANNING, REFUSED, a_person, a_preference, planned, record_of, staged
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+DUE = NOON + 5 * MINUTE
+DELIVERING = deliver.Delivering(lease=MINUTE, send_timeout=15 * SECOND, daily_cap=10)
+WRITING = build.Writing(lease=MINUTE, deadline=20 * SECOND)
+POLICY = RetryPolicy(attempts=3, first=10 * SECOND)
+PATIENCE = Patience()
+
+
+class World:
+    """Everything in memory, with the clock in the test's hand."""
+
+    def __init__(self):
+        self.now = NOON
+        self.store = MemoryStore()
+        self.staging = MemoryStaging()
+        self.staging.clear()
+        self.staging.warm()
+        self.log = MemoryLog()
+        self.road = MemoryRoad(self.log, clock=lambda: self.now)
+        self.daily = MemoryIntake(self.log, Topic.DAILY)
+        self.retries = MemoryIntake(self.log, Topic.RETRY)
+        self.channel = ScriptedChannel()
+
+    def stage(self, *people):
+        entries = staged(self.store, list(people) or [a_person()])
+        self.staging.put(entries)
+        self.now = DUE
+        return entries
+
+    def publish(self, index=DueIndex.DAILY):
+        return publish(index, now=self.now, limit=100, store=self.store, staging=self.staging, road=self.road)
+
+    def take(self):
+        arrivals = [deliver.Arrival(record, uuid4(), self.now) for record in self.daily.take(100, timedelta(0))]
+        return self.claim(arrivals)
+
+    def claim(self, arrivals):
+        taken = deliver.take(arrivals, now=self.now, store=self.store, road=self.road, delivering=DELIVERING)
+        self.daily.finish(taken.finished)
+        return taken
+
+    async def send(self, taken):
+        channels = {Channel.EMAIL: self.channel, Channel.SMS: self.channel}
+        sent = [
+            await deliver.send(held, now=self.now, channels=channels, delivering=DELIVERING) for held in taken.to_send
+        ]
+        return sent + taken.to_settle
+
+    def settle(self, sent):
+        steps, finished, left = deliver.settle(
+            sent, now=self.now, store=self.store, staging=self.staging, road=self.road
+        )
+        self.daily.finish(finished)
+        return steps, finished, left
+
+    async def deliver(self):
+        return self.settle(await self.send(self.take()))
+
+    def retry(self, dice=0.5):
+        records = self.retries.take(100, timedelta(0))
+        steps, settled = retry(
+            [record.content for record in records],
+            now=self.now,
+            store=self.store,
+            staging=self.staging,
+            road=self.road,
+            policy=POLICY,
+            dice=lambda: dice,
+        )
+        if settled:
+            self.retries.finish(records)
+        return steps
+
+    def sweep(self):
+        return sweep(now=self.now, limit=100, store=self.store, staging=self.staging, road=self.road, patience=PATIENCE)
+
+    def state(self, entry):
+        return self.store.rows[entry.id].state
+
+    def indexed(self, index, at=None):
+        return [due.id for due in self.staging.due(index, at or self.now, 100, timedelta(0)) or []]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+# plan
+
+
+def test_goals_take_turns_by_date(world):
+    goals = (NewGoal(Goal.CHECKUP), NewGoal(Goal.STRETCH), NewGoal(Goal.WALK_MORE))
+    planned(world.store, [a_person(goals=goals)])
+
+    plan(now=NOON + timedelta(days=6), limit=10, store=world.store, planning=PLANNING)
+
+    written = [row.plan.goal for row in sorted(world.store.rows.values(), key=lambda row: row.plan.send_at)]
+    assert len(set(written[:3])) == 3
+    assert written[:3] == written[3:6]
+
+
+def test_quiet_hours_move_the_send_time_and_say_so(world):
+    from datetime import time
+
+    quiet = QuietHours(time(12), time(14, 10))
+    planned(world.store, [a_person(quiet=quiet)], NOON + timedelta(hours=1))
+
+    (row,) = world.store.rows.values()
+    assert (row.plan.shift, row.plan.send_at) == ("quiet_hours", NOON + timedelta(hours=1, minutes=10))
+
+
+# build
+
+
+class ScriptedWriter:
+    model, prompt_id = "twin", "twin_1"
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.briefs = []
+
+    async def write(self, brief, deadline):
+        self.briefs.append((brief, deadline))
+        if isinstance(self.answer, NotWritten):
+            raise self.answer
+        return self.answer
+
+
+async def written(world, answer, **but):
+    planned(world.store, [a_person(**but)])
+    (assignment,), steps = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    assert steps == []
+    return await build.write(assignment, now=NOON, writer=ScriptedWriter(answer), writing=WRITING)
+
+
+def draft(subject="A walk, {name}?", text="{greeting}\nTen minutes outside would do."):
+    from healthnotify.domain.model import Draft
+
+    return Draft(subject, text)
+
+
+async def test_a_good_draft_is_filled_and_says_where_it_came_from(world):
+    message = await written(world, draft())
+
+    assert message.subject == "A walk, Anna?"
+    assert message.text == "Hi Anna,\nTen minutes outside would do."
+    assert message.provenance.source == "model"
+    assert message.provenance.author == "twin"
+    assert "name" not in message.provenance.fields
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (NotWritten("timeout"), "timeout"),
+        (draft(text="Look at https://example.org today"), "guardrail_external_link"),
+        (draft(text="You have walked {steps} steps"), "guardrail_unknown_placeholder"),
+        (draft(text="I'm sorry, but I can't help with that."), "guardrail_model_refusal"),
+        (draft(text="{streak} days in a row, well done"), "guardrail_filled_unresolved_placeholder"),
+    ],
+)
+async def test_whatever_is_wrong_with_the_draft_a_reviewed_template_takes_over(world, answer, why):
+    message = await written(world, answer)
+
+    assert message.provenance.source == "template"
+    assert message.provenance.author.startswith("walk_more.en.")
+    assert message.provenance.why_template == why
+    assert "Anna" in message.text
+
+
+async def test_the_model_is_not_even_asked_when_it_is_too_late(world):
+    planned(world.store, [a_person()])
+    (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    writer = ScriptedWriter(draft())
+
+    message = await build.write(assignment, now=assignment.send_at, writer=writer, writing=WRITING)
+
+    assert writer.briefs == []
+    assert message.provenance.why_template == "too_late"
+
+
+async def test_the_model_has_until_the_send_time_at_most(world):
+    planned(world.store, [a_person()])
+    (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    writer = ScriptedWriter(draft())
+
+    await build.write(assignment, now=assignment.send_at - 5 * SECOND, writer=writer, writing=WRITING)
+    await build.write(assignment, now=NOON, writer=writer, writing=WRITING)
+
+    assert [deadline for _, deadline in writer.briefs] == [5 * SECOND, 20 * SECOND]
+
+
+def test_who_left_before_the_text_was_written_is_cancelled(world):
+    planned(world.store, [a_person()])
+    (user_id,) = world.store.people
+    world.store.erased.add(user_id)
+
+    assignments, (step,) = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+
+    assert assignments == []
+    assert (step.after, step.reason) == (State.CANCELLED, "erased")
+
+
+def test_staging_goes_on_without_redis(world):
+    planned(world.store, [a_person()])
+    world.staging.down = True
+    (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    from tests.builders import a_message
+
+    (step,) = build.settle([a_message(assignment)], now=NOON, store=world.store, staging=world.staging)
+
+    assert step.after is State.STAGED
+
+
+# publish
+
+
+def test_publishing_announces_the_next_attempt_and_empties_the_index(world):
+    (entry,) = world.stage()
+
+    (step,) = world.publish()
+
+    assert step.after is State.PENDING
+    assert [record.content for record in world.daily.take(10, timedelta(0))] == [record_of(entry)]
+    assert world.indexed(DueIndex.DAILY, DUE + timedelta(hours=1)) == []
+
+
+def test_nothing_is_published_early(world):
+    world.stage()
+    world.now = DUE - timedelta(milliseconds=1)
+
+    assert world.publish() == []
+
+
+def test_what_kafka_does_not_confirm_stays_staged_and_is_announced_again(world):
+    (entry,) = world.stage()
+    world.road.silent = {entry.id}
+    assert world.publish() == []
+    assert world.state(entry) is State.STAGED
+
+    world.road.silent = ()
+    world.now += MINUTE
+
+    assert [step.after for step in world.publish()] == [State.PENDING]
+
+
+async def test_a_lost_report_makes_a_second_record_and_the_claim_drops_it(world):
+    (entry,) = world.stage()
+    world.road.unheard = {entry.id}
+    world.publish()
+    world.road.unheard = ()
+    world.now += MINUTE
+    world.publish()
+    assert len(world.log.records(Topic.DAILY)) == 2
+
+    await world.deliver()
+    await world.deliver()
+    world.now += 10 * MINUTE
+    await world.deliver()
+
+    assert len(world.channel.letters) == 1
+    assert world.state(entry) is State.COMPLETED
+
+
+@pytest.mark.parametrize("trouble", ["cold", "down"])
+def test_without_redis_what_is_due_is_read_from_postgresql(world, trouble):
+    world.stage()
+    setattr(world.staging, trouble, True)
+
+    assert [step.after for step in world.publish()] == [State.PENDING]
+
+
+def test_what_has_expired_is_cancelled_instead(world):
+    (entry,) = world.stage()
+    world.now = entry.expires_at
+
+    (step,) = world.publish()
+
+    assert (step.after, step.reason) == (State.CANCELLED, "expired")
+    assert world.log.records(Topic.DAILY) == []
+
+
+def test_without_postgresql_nothing_is_moved_and_nothing_is_lost(world):
+    world.stage()
+    world.store.down = True
+
+    with pytest.raises(Unavailable):
+        world.publish()
+
+    world.store.down = False
+    world.now += MINUTE
+    assert [step.after for step in world.publish()] == [State.PENDING]
+
+
+# deliver
+
+
+async def test_a_delivery_completes_and_its_offset_is_committed(world):
+    (entry,) = world.stage()
+    world.publish()
+
+    steps, _, left = await world.deliver()
+
+    assert [step.after for step in steps] == [State.COMPLETED]
+    assert left == []
+    (letter,) = world.channel.letters
+    assert (letter.address, letter.id) == ("anna@example.org", entry.id)
+
+
+async def test_a_failure_is_recorded_then_announced_then_moved(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([REFUSED])
+    world.publish()
+
+    steps, _, _ = await world.deliver()
+
+    assert [(step.after, step.reason) for step in steps] == [(State.RETRY, "smtp_451")]
+    (record,) = world.retries.take(10, timedelta(0))
+    assert record.content == replace(record_of(entry), failure=REFUSED)
+
+
+async def test_a_failure_that_kafka_does_not_confirm_is_settled_later_and_the_record_is_kept(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([REFUSED])
+    world.publish()
+    world.road.silent = {entry.id}
+
+    steps, finished, left = await world.deliver()
+    assert (steps, finished, len(left)) == ([], [], 1)
+
+    world.road.silent = ()
+    steps, finished, left = world.settle(left)
+    assert [step.after for step in steps] == [State.RETRY]
+    assert (len(finished), left) == (1, [])
+
+
+async def test_the_next_consumer_hands_on_a_failure_that_its_predecessor_only_recorded(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([REFUSED])
+    world.publish()
+    world.road.silent = {entry.id}
+    await world.deliver()
+    world.road.silent = ()
+    world.daily.close()
+    world.daily = MemoryIntake(world.log, Topic.DAILY)
+
+    steps, _, _ = await world.deliver()
+
+    assert [step.after for step in steps] == [State.RETRY]
+    assert len(world.channel.letters) == 1
+
+
+async def test_somebody_elses_claim_is_parked_until_its_lease_ends(world):
+    world.stage()
+    world.publish()
+    (record,) = world.daily.take(10, timedelta(0))
+    world.claim([deliver.Arrival(record, uuid4(), world.now)])
+
+    taken = world.claim([deliver.Arrival(record, uuid4(), world.now)])
+
+    assert taken.to_send == taken.finished == []
+    assert [arrival.not_before for arrival in taken.parked] == [world.now + MINUTE]
+
+
+@pytest.mark.parametrize(("channel", "copies"), [(Channel.EMAIL, 1), (Channel.SMS, 0)])
+async def test_after_a_crash_in_the_send_only_a_channel_without_harm_gets_a_second_copy(world, channel, copies):
+    world.stage(a_person(preferences=(a_preference(channel),)))
+    world.publish()
+    (record,) = world.daily.take(10, timedelta(0))
+    world.claim([deliver.Arrival(record, uuid4(), world.now)])  # and then this consumer dies
+    world.now += MINUTE
+
+    steps, _, _ = world.settle(await world.send(world.claim([deliver.Arrival(record, uuid4(), world.now)])))
+
+    assert len(world.channel.letters) == copies
+    if channel is Channel.SMS:
+        assert [(step.after, step.reason) for step in steps] == [(State.RETRY, "outcome_unknown")]
+        assert [(step.after, step.reason) for step in world.retry()] == [(State.FAILED, "outcome_unknown")]
+    else:
+        assert [step.after for step in steps] == [State.COMPLETED]
+
+
+@pytest.mark.parametrize(("channel", "reason"), [(Channel.EMAIL, "timeout"), (Channel.SMS, "outcome_unknown")])
+async def test_an_unknown_outcome_is_tried_again_only_where_a_copy_does_no_harm(world, channel, reason):
+    world.stage(a_person(preferences=(a_preference(channel),)))
+    world.channel = ScriptedChannel([Failure(FailureKind.UNKNOWN, "timeout")])
+    world.publish()
+    await world.deliver()
+
+    ends = world.retry()
+
+    assert ends[-1].reason == reason
+    assert ends[-1].after is (State.FAILED if channel is Channel.SMS else State.RETRY)
+
+
+async def test_an_id_that_nobody_knows_is_a_dead_letter(world):
+    world.stage()
+    world.publish()
+    world.store.rows.clear()
+
+    taken = world.take()
+
+    assert len(taken.finished) == 1
+    assert [letter.reason for letter in world.store.dead_letters] == ["unknown_notification"]
+    assert len(world.log.records(Topic.DEAD_LETTER)) == 1
+
+
+async def test_an_unknown_id_whose_dead_letter_is_not_confirmed_is_kept(world):
+    world.stage()
+    world.publish()
+    world.store.rows.clear()
+    world.road.silent = True
+
+    taken = world.take()
+
+    assert taken.finished == []
+    assert len(taken.parked) == 1
+    assert world.store.dead_letters == []
+
+
+@pytest.mark.parametrize("change", ["opted_out", "user_inactive", "erased"])
+async def test_who_left_after_staging_gets_nothing(world, change):
+    (entry,) = world.stage()
+    world.publish()
+    person = world.store.people[entry.user_id]
+    changed = {
+        "opted_out": replace(person, preferences=(a_preference(enabled=False),)),
+        "user_inactive": replace(person, active=False),
+        "erased": person,
+    }
+    world.store.people[entry.user_id] = changed[change]
+    if change == "erased":
+        world.store.erased.add(entry.user_id)
+
+    steps, _, _ = await world.deliver()
+
+    assert world.channel.letters == []
+    assert [(step.after, step.reason) for step in steps] == [(State.CANCELLED, change)]
+
+
+async def test_quiet_hours_are_looked_at_again_before_the_send_and_use_no_try(world):
+    from datetime import time
+
+    (entry,) = world.stage()
+    world.publish()
+    person = world.store.people[entry.user_id]
+    world.store.people[entry.user_id] = replace(person, quiet=QuietHours(time(13), time(13, 30)))
+
+    steps, _, _ = await world.deliver()
+    scheduled = world.retry()
+
+    assert world.channel.letters == []
+    assert [(step.after, step.reason) for step in steps] == [(State.RETRY, "quiet_hours")]
+    assert scheduled[-1].due_at == NOON + 30 * MINUTE
+    world.now = NOON + 30 * MINUTE
+    world.publish(DueIndex.RETRY)
+    await world.deliver()
+    assert world.state(entry) is State.COMPLETED
+    assert world.store.rows[entry.id].attempt - world.store.rows[entry.id].uncounted == 1
+
+
+async def test_a_send_that_could_outlast_its_lease_is_put_off(world):
+    world.stage()
+    world.publish()
+    taken = world.take()
+    world.now += 50 * SECOND  # the claim waited behind slow ones
+
+    steps, _, _ = world.settle(await world.send(taken))
+
+    assert world.channel.letters == []
+    assert [step.reason for step in steps] == ["lease_too_short"]
+
+
+async def test_a_channel_that_is_not_configured_is_a_failure_with_a_name(world):
+    world.stage()
+    world.publish()
+
+    sent = [
+        await deliver.send(held, now=world.now, channels={}, delivering=DELIVERING) for held in world.take().to_send
+    ]
+
+    assert [one.outcome.reason for one in sent] == ["channel_not_configured"]
+
+
+async def test_the_daily_cap_holds_back_with_a_reason(world):
+    from datetime import time
+
+    times = tuple(time(13, minute) for minute in (1, 2, 3))
+    world.stage(a_person(preferences=(a_preference(times=times),)))
+    world.publish()
+    narrow = replace(DELIVERING, daily_cap=2)
+    for record in world.daily.take(10, timedelta(0)):
+        taken = deliver.take(
+            [deliver.Arrival(record, uuid4(), world.now)],
+            now=world.now,
+            store=world.store,
+            road=world.road,
+            delivering=narrow,
+        )
+        world.settle(await world.send(taken))
+
+    assert len(world.channel.letters) == 2
+    assert sorted(row.reason or "" for row in world.store.rows.values()) == ["", "", "capped"]
+
+
+# retry
+
+
+async def test_a_transient_failure_is_tried_again_at_the_time_that_was_decided(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([REFUSED])
+    world.publish()
+    await world.deliver()
+
+    (scheduled,) = world.retry(dice=0.5)
+
+    assert scheduled.due_at == DUE + 5 * SECOND
+    world.now = DUE + 5 * SECOND - timedelta(milliseconds=1)
+    assert world.publish(DueIndex.RETRY) == []
+    world.now = DUE + 5 * SECOND
+    assert [step.after for step in world.publish(DueIndex.RETRY)] == [State.PENDING]
+    await world.deliver()
+    assert world.state(entry) is State.COMPLETED
+
+
+async def test_a_permanent_failure_is_given_up_at_once_dead_letter_first(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([BAD_ADDRESS])
+    world.publish()
+    await world.deliver()
+    world.road.silent = {entry.id}
+    assert world.retry() == []
+    assert world.state(entry) is State.RETRY
+
+    world.road.silent = ()
+    world.retries.close()
+    world.retries = MemoryIntake(world.log, Topic.RETRY)
+    (step,) = world.retry()
+
+    assert (step.after, step.reason) == (State.FAILED, "smtp_550")
+    assert len(world.log.records(Topic.DEAD_LETTER)) == 1
+
+
+async def test_attempts_are_used_up_after_exactly_that_many(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([REFUSED] * 10)
+    world.publish()
+    for _ in range(3):
+        await world.deliver()
+        world.retry()
+        world.now += MINUTE
+        world.publish(DueIndex.RETRY)
+
+    assert len(world.channel.letters) == 3
+    assert world.state(entry) is State.FAILED
+
+
+async def test_a_try_that_would_come_after_the_expiry_is_not_waited_for(world):
+    (entry,) = world.stage()
+    world.channel = ScriptedChannel([replace(REFUSED, retry_after=timedelta(hours=5))])
+    world.publish()
+    world.now = entry.expires_at - SECOND
+    await world.deliver()
+
+    (step,) = world.retry(dice=0.99)
+
+    assert (step.after, step.reason) == (State.CANCELLED, "expired")
+
+
+# sweep
+
+
+def test_in_a_healthy_system_the_sweeper_finds_nothing(world):
+    world.stage()
+    assert world.sweep() == []
+    world.publish()
+    assert world.sweep() == []
+    assert len(world.log.records(Topic.DAILY)) == 1
+
+
+def test_what_is_merely_queued_is_never_published_again(world):
+    world.stage(*(a_person() for _ in range(5)))
+    world.publish()
+    world.now += timedelta(hours=1)
+
+    assert world.sweep() == []
+    assert len(world.log.records(Topic.DAILY)) == 5
+
+
+async def test_what_the_consumers_passed_without_an_outcome_is_announced_again(world):
+    (entry,) = world.stage()
+    world.publish()
+    world.daily.finish(world.daily.take(10, timedelta(0)))  # committed by a defect, without a claim
+    world.daily.close()
+    world.daily = MemoryIntake(world.log, Topic.DAILY)
+    world.now += timedelta(hours=1)
+
+    (step,) = world.sweep()
+    await world.deliver()
+
+    assert (step.before, step.after) == (State.PENDING, State.PENDING)
+    assert world.state(entry) is State.COMPLETED
+
+
+async def test_a_claim_without_an_outcome_is_offered_under_the_same_attempt(world):
+    (entry,) = world.stage()
+    world.publish()
+    taken = world.take()
+    world.daily.finish([held.record for held in taken.to_send])  # committed by a defect, without an outcome
+    world.daily.close()
+    world.daily = MemoryIntake(world.log, Topic.DAILY)
+    world.now += timedelta(hours=1)
+
+    world.sweep()
+    await world.deliver()
+
+    assert world.state(entry) is State.COMPLETED
+    assert world.store.rows[entry.id].attempt == 1
+
+
+def test_a_lost_cache_is_rebuilt_from_postgresql(world):
+    (entry,) = world.stage()
+    world.staging.lose()
+
+    world.sweep()
+
+    assert not world.staging.is_cold()
+    assert world.indexed(DueIndex.DAILY) == [entry.id]
+
+
+def test_what_fell_out_of_the_index_is_put_back(world):
+    (entry,) = world.stage()
+    world.staging.clear()
+    world.staging.warm()
+    assert world.indexed(DueIndex.DAILY) == []
+    world.now = DUE + 2 * MINUTE
+
+    world.sweep()
+
+    assert world.indexed(DueIndex.DAILY) == [entry.id]
+
+
+def test_the_sweeper_works_without_redis(world):
+    (entry,) = world.stage()
+    world.staging.down = True
+    world.now = entry.expires_at
+
+    (step,) = world.sweep()
+
+    assert step.reason == "expired"
+
+
+# bury
+
+
+def test_poison_is_buried_with_its_place_and_only_then_finished(world):
+    record = Record(Position(Topic.DAILY, 0, 7), Poison(b"{", "bad_json"))
+    world.road.silent = True
+    assert bury([record], now=NOON, store=world.store, road=world.road) == []
+    world.road.silent = ()
+
+    assert bury([record], now=NOON, store=world.store, road=world.road) == [record]
+    (letter,) = world.store.dead_letters
+    assert (letter.reason, letter.record) == ("bad_json", record)
