@@ -4,12 +4,12 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core import signing
+from tzdata import IANA_VERSION
 
 from healthnotify.adapters.channels.email import SmtpChannel
 from healthnotify.adapters.channels.sms import TwilioSms
@@ -106,7 +106,7 @@ class App:
     @property
     def planning(self) -> Planning:
         """How far ahead is planned."""
-        return Planning(_seconds("plan_ahead"), _seconds("expires_after"), version("tzdata"))
+        return Planning(_seconds("plan_ahead"), _seconds("expires_after"), IANA_VERSION)
 
     @property
     def writing(self) -> Writing:

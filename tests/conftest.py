@@ -1,6 +1,5 @@
 """For all tests: no setting of the developer's gets in, and the services of a run are started once."""
 
-
 import pytest
 
 from config.environment import names

@@ -45,7 +45,7 @@ class OpenAIWriter:
     def __init__(
         self, *, key: str, base_url: str | None, model: str, requests_per_minute: int, redis_url: str | None = None
     ) -> None:
-        """`base_url` ends in /v1; None is OpenAI. Connects to nothing yet."""
+        """`base_url` ends in /v1; None is OpenAI. Connects to nothing yet. Raises `Misconfigured`."""
         from healthnotify.adapters import llm_pace, llm_sdk  # here: who writes nothing does not pay for the import
 
         self._sdk = llm_sdk

@@ -21,7 +21,9 @@ from openai import (
 
 from healthnotify.adapters import retry_after
 from healthnotify.adapters.llm_answer import LONGEST_BODY
+from healthnotify.domain.errors import Misconfigured
 
+KEY: Final = re.compile(r"[!-~]*")
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SERVER_ERRORS: Final = 500
 STATUSES: Final = {401: "unauthorised", 403: "unauthorised", 408: "timeout", 429: "rate_limited"}
@@ -43,13 +45,30 @@ FAILURES: Final = (OpenAIError, TooLong)
 
 
 def connect(key: str, address: str) -> AsyncOpenAI:
-    """A client without retries, redirects and endless bodies. `address` is the URL that ends in /v1."""
-    to_ourselves = urlsplit(address).hostname in LOOPBACK  # a proxy of the environment would not find us
+    """A client without retries, redirects and endless bodies. `address` is the URL that ends in /v1.
+
+    Raises `Misconfigured` for a key or an address that would fail at every call.
+    """
+    if not KEY.fullmatch(key):
+        raise Misconfigured("OPENAI_KEY", "it holds characters that no key has", "Copy it again, without blanks")
+    host = _host(address)
+    if not host:
+        raise Misconfigured("OPENAI_BASE_URL", "it is not a URL", "Give one such as http://localhost:8000/v1")
     http = DefaultAsyncHttpxClient(
-        event_hooks={"response": [_bound]}, follow_redirects=False, trust_env=not to_ourselves
+        event_hooks={"response": [_bound]},
+        follow_redirects=False,
+        trust_env=host not in LOOPBACK,  # a proxy of the environment would look for us on itself
     )
     # Compatible servers often want no key, the SDK insists on one.
     return AsyncOpenAI(api_key=key or "none", base_url=address, max_retries=0, http_client=http)
+
+
+def _host(address: str) -> str | None:
+    try:
+        parts = urlsplit(address)
+        return parts.hostname if parts.scheme in {"http", "https"} and parts.port != 0 else None
+    except ValueError:  # brackets that do not close, a port that is none
+        return None
 
 
 async def _bound(response: httpx2.Response) -> None:

@@ -117,6 +117,8 @@ def _tell(users: Sequence[UUID], inbox_log: Path | None, console: Console) -> bo
         console.print(Panel(text, title=title, title_align="left", width=90))
     for key in found.unknown_outcomes:
         console.print(f"outcome unknown, never sent again: {key}")
+    if found.possible_copies:
+        console.print(f"possible second copies after a crash, within the promise: {found.possible_copies}")
     agrees = inbox_log is None or _agrees(found, inbox_log, console)
     console.print(found.line, highlight=False, soft_wrap=True)
     return agrees and found.balances and found.planned == len(users) and not found.open

@@ -103,7 +103,7 @@ GERMAN: Final = Tongue(
             "beim Telefonieren kannst du heute ein wenig auf und ab gehen.",
         ),
         "sleep_earlier": (
-            "mach das Licht heute etwas früher gedämpft und schau, wie sich das anfühlt.",
+            "dimm das Licht heute etwas früher und schau, wie sich das anfühlt.",
             "eine Tasse Kräutertee und ein paar Seiten im Buch sind ein guter Schluss für den Tag.",
             "bring heute das Handy zuerst ins Bett, am besten in ein anderes Zimmer.",
         ),
@@ -147,7 +147,7 @@ GERMAN: Final = Tongue(
     },
     closings={
         "warm": ("Pass gut auf dich auf.", "Sei heute freundlich zu dir.", "Alles in deinem Tempo."),
-        "playful": ("Deine Socken wären dafür. 😊", "Ein Lächeln zählt doppelt.", "Bereit, wenn du es bist!"),
+        "playful": ("Deine Socken wären dafür. 😊", "Ein Lächeln darf gern mit.", "Bereit, wenn du es bist!"),
         "plain": ("Das ist schon alles.", "Wie es dir passt.", "Ein wenig reicht."),
     },
 )
@@ -214,7 +214,7 @@ SPANISH: Final = Tongue(
     },
     closings={
         "warm": ("Cuídate mucho.", "Trátate hoy con cariño.", "Todo a tu ritmo."),
-        "playful": ("Tus calcetines estarían a favor. 😊", "Una sonrisa vale doble.", "¡Cuando quieras!"),
+        "playful": ("Tus calcetines estarían a favor. 😊", "Una sonrisa también suma.", "¡Cuando quieras!"),
         "plain": ("Eso es todo por hoy.", "Como mejor te venga.", "Con un poco basta."),
     },
 )
@@ -281,7 +281,7 @@ FRENCH: Final = Tongue(
     },
     closings={
         "warm": ("Prends bien soin de toi.", "Accorde-toi un peu de douceur.", "Tout à ton rythme."),
-        "playful": ("Tes chaussettes seraient d’accord. 😊", "Un sourire compte double.", "Quand tu veux !"),
+        "playful": ("Tes chaussettes seraient d’accord. 😊", "Un sourire est le bienvenu.", "Quand tu veux !"),
         "plain": ("C’est tout pour aujourd’hui.", "Comme cela te convient.", "Un peu suffit."),
     },
 )

@@ -16,6 +16,7 @@ from healthnotify.embedded import interrupts
 
 PR_SET_PDEATHSIG: Final = 1
 PATIENCE: Final = 0.05  # seconds between two looks at a service that is starting
+LAST_BREATH: Final = 10  # seconds for the kernel to end what was killed
 LAST_WORDS: Final = 15  # lines of the log that an error shows
 
 _reserved: list[socket.socket] = []
@@ -124,7 +125,8 @@ class Process:
                 os.kill(pid, signal.SIGKILL)
         self._child.wait()
         self._bury()
-        while any(is_alive(pid) for pid in family):
+        deadline = time.monotonic() + LAST_BREATH
+        while any(is_alive(pid) for pid in family) and time.monotonic() < deadline:
             time.sleep(PATIENCE)
 
     def _bury(self) -> None:

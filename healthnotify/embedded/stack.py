@@ -5,11 +5,8 @@ python -m healthnotify.embedded.stack [--keep DIRECTORY]     prints `export` lin
 
 import argparse
 import atexit
-import base64
 import functools
-import json
 import os
-import secrets
 import shlex
 import shutil
 import signal
@@ -23,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from healthnotify.embedded import inbox, interrupts, kafka, model_server, postgres, process
+from healthnotify.embedded import inbox, interrupts, kafka, model_server, postgres, process, variables
 from healthnotify.embedded.inbox_faults import Faults as InboxFaults
 from healthnotify.embedded.interrupts import Interrupted
 from healthnotify.embedded.model_server import Faults as ModelFaults
@@ -31,10 +28,7 @@ from healthnotify.embedded.process import StartFailed
 from healthnotify.embedded.valkey import Valkey
 
 NAME: Final = "The stack"
-PARTITIONS: Final = "4"  # a topic; what the in-process broker gives, and plenty for one machine
-STAND_IN_KEY: Final = "stand-in"
 DRAINING: Final = 25  # seconds; a worker takes up to 20
-SMS_SENDER: Final = "+12025550100"  # reserved for fiction
 
 Tell = Callable[[str, str], None]
 
@@ -122,9 +116,9 @@ class Stack:
         """The variables of what was started or made up here; what was given is not repeated."""
         return dict(self._variables)
 
-    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
-        """Run a command on these services, with its output on ours, and answer its exit code. `variables` come last."""
-        environment = {**os.environ, **self._variables, **variables}
+    def run(self, command: Sequence[str], more: Mapping[str, str]) -> int:
+        """Run a command on these services, its output on ours, and answer its exit code; `more` variables come last."""
+        environment = {**os.environ, **self._variables, **more}
         child = process.Process("command", command, log=None, environment=environment)
         while child.exit_code is None:
             time.sleep(process.PATIENCE)
@@ -163,53 +157,45 @@ class Stack:
         self.directory.mkdir(parents=True, exist_ok=True)
         if process.is_root():  # PostgreSQL must not be root, and passes through here
             self.directory.chmod(self.directory.stat().st_mode | stat.S_IXOTH)
-        for name, text in _kept_secrets(self.directory / "secrets.json").items():
+        for name, text in variables.made_up(self.directory / "secrets.json").items():
             if self._lacks(name):
                 self._variables[name] = text
+
+    def _start_valkey(self) -> None:
+        self.valkey = Valkey(self.directory / "valkey")
+        self._started("Valkey", self.valkey, variables.of_cache(self.valkey))
+
+    def _start_model(self, faults: ModelFaults | None, seed: int) -> None:
+        self.model = model_server.start(self._folder("model"), faults=faults, seed=seed)
+        self._started("Language model", self.model, variables.of_model(self.model))
+
+    def _start_inbox(self, faults: InboxFaults | None) -> None:
+        self.inbox = inbox.start(self._folder("inbox"), faults)
+        mail = variables.of_mail(self.inbox) if self._lacks("EMAIL_HOST") else {}
+        texts = variables.of_sms(self.inbox) if self._lacks("SMS_BASE_URL") else {}
+        self._started("Inbox", self.inbox, mail | texts)
 
     def _start_postgres(self, *, durable: bool) -> None:
         self.postgres = postgres.Postgres(self.directory / "postgresql", durable=durable)
         self.postgres.launch()
-        self._services.append(("PostgreSQL", time.monotonic(), self.postgres))
-
-    def _start_valkey(self) -> None:
-        self.valkey = Valkey(self.directory / "valkey")
-        self._services.append(("Valkey", time.monotonic(), self.valkey))
-        self._variables["REDIS_URL"] = self.valkey.url
-
-    def _start_model(self, faults: ModelFaults | None, seed: int) -> None:
-        self.model = model_server.start(self._folder("model"), faults=faults, seed=seed)
-        self._services.append(("Language model", time.monotonic(), self.model))
-        self._variables |= {"OPENAI_BASE_URL": self.model.base_url, "OPENAI_KEY": STAND_IN_KEY}
-
-    def _start_inbox(self, faults: InboxFaults | None) -> None:
-        self.inbox = inbox.start(self._folder("inbox"), faults)
-        self._services.append(("Inbox", time.monotonic(), self.inbox))
-        if self._lacks("EMAIL_HOST"):
-            self._variables |= {
-                "EMAIL_HOST": inbox.LOOPBACK,
-                "EMAIL_PORT": str(self.inbox.smtp_port),
-                "EMAIL_USE_TLS": "false",
-            }
-        if self._lacks("SMS_BASE_URL"):
-            self._variables |= {"SMS_BASE_URL": self.inbox.sms_base_url, "SMS_FROM": SMS_SENDER}
-            self._variables |= {"SMS_ACCOUNT": "AC" + secrets.token_hex(16), "SMS_TOKEN": secrets.token_hex(16)}
+        self._started("PostgreSQL", self.postgres, {})  # they are certain, with its port, when it is ready
 
     def _start_kafka(self, cache: Path) -> None:
         obstacle = kafka.missing(cache)
         if obstacle:
             self._tell("Kafka", f"{obstacle}, so a small in-process broker takes its place (nothing on disk)")
             self.kafka = kafka.InProcessBroker()
-            self._variables["KAFKA_CREATE_TOPICS"] = "false"
         else:
             if not kafka.is_fetched(cache):
                 self._tell("Kafka", "Maven fetches its program, 43 MB (the first time only)")
             folder = self.directory / "kafka"
             shutil.rmtree(folder, ignore_errors=True)  # PostgreSQL is the truth: the road may begin empty
             self.kafka = kafka.start(folder, cache=cache)
-        self._services.append(("Kafka", time.monotonic(), self.kafka))
-        self._variables["KAFKA_BOOTSTRAP_SERVERS"] = self.kafka.bootstrap_servers
-        self._variables["KAFKA_PARTITIONS"] = PARTITIONS
+        self._started("Kafka", self.kafka, variables.of_kafka(self.kafka))
+
+    def _started(self, name: str, service: Service, lead_to_it: Mapping[str, str]) -> None:
+        self._services.append((name, time.monotonic(), service))
+        self._variables |= lead_to_it
 
     def _folder(self, name: str) -> Path:
         folder = self.directory / name
@@ -254,20 +240,6 @@ class Stack:
         """While stopping: a closed terminal must not stop the stopping."""
         with suppress(OSError, ValueError):
             self._tell(name, text)
-
-
-def _kept_secrets(path: Path) -> dict[str, str]:
-    """What would be made anew at each start, and must not be: old rows need their keys."""
-    if not path.exists():
-        made = {
-            "DJANGO_SECRET_KEY": secrets.token_urlsafe(48),
-            "ENCRYPTION_KEYS": "local:" + base64.b64encode(secrets.token_bytes(32)).decode(),
-            "WEBHOOK_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
-        }
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(made))
-    kept: dict[str, str] = json.loads(path.read_text())
-    return kept
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -237,6 +237,12 @@ class TestKeys:
 
         assert redis_staging._redis.exists("healthnotify:due:daily") == 0
 
+    def test_an_id_is_unlisted_even_without_an_entry(self, redis_staging):
+        redis_staging._redis.zadd("healthnotify:due:daily", {str(an_id(1)): 0})
+        redis_staging.unlist(DueIndex.DAILY, [a_due(an_entry())])
+
+        assert redis_staging._redis.exists("healthnotify:due:daily") == 0
+
     def test_ids_that_do_not_wait_leave_the_index(self, redis_staging):
         redis_staging.put([an_entry(state=State.PENDING, attempt=1, due_at=None)])
         redis_staging._redis.zadd("healthnotify:due:retry", {str(an_id(1)): 0})

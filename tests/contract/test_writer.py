@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from healthnotify.adapters.llm import OpenAIWriter
 from healthnotify.adapters.memory.writer import ScriptedWriter
+from healthnotify.domain.errors import Misconfigured
 from healthnotify.domain.model import Brief, Category, Draft, Goal
 from healthnotify.pipeline.ports import NotWritten
 
@@ -326,6 +327,20 @@ async def test_a_lone_surrogate_is_left_to_the_guardrails_or_refused_but_never_a
 
 
 # --- connections
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "sk-1\n", "sk 1", "sk\x00"])
+def test_a_key_that_cannot_be_one_stops_the_start(key):
+    with pytest.raises(Misconfigured, match="OPENAI_KEY"):
+        a_writer("http://localhost/v1", key=key)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://", "http://[::1", "http://localhost:none/v1", "localhost:8000", "ftp://x/v1"]
+)
+def test_an_address_that_is_none_stops_the_start(address):
+    with pytest.raises(Misconfigured, match="OPENAI_BASE_URL"):
+        a_writer(address)
 
 
 async def test_nobody_there_is_unreachable(unused_tcp_port):

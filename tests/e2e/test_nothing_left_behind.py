@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 
 from config.environment import ROOT
 from healthnotify.embedded import kafka
+from healthnotify.embedded.interrupts import Interrupted
 from healthnotify.embedded.process import StartFailed, answers, running
 from healthnotify.embedded.stack import Stack
 from tests import ordinary_user
@@ -308,3 +309,19 @@ def test_a_defect_in_the_middle_keeps_the_logs_but_an_exit_code_does_not(place, 
     with pytest.raises(ZeroDivisionError), Stack.start(None, ALL_GIVEN):
         raise ZeroDivisionError
     assert len(list(place.iterdir())) == 1
+
+
+def test_ctrl_c_during_an_orderly_stop_waits_for_its_end(place, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    before = running()
+
+    def interrupted_stop():
+        signal.raise_signal(signal.SIGINT)
+        stop()
+
+    with pytest.raises(Interrupted), Stack.start(None, all_but("REDIS_URL")) as stack:  # noqa: PT012 - its end raises
+        stop = stack.valkey.stop
+        stack.valkey.stop = interrupted_stop
+
+    assert running() == before
+    assert list(place.iterdir()) == []

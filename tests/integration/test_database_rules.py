@@ -46,10 +46,9 @@ def test_the_database_allows_the_moves_of_the_table_and_no_others(entry):
         put_into(before, entry.id)
         try:
             execute("UPDATE notifications SET state = %s WHERE id = %s", after.value, entry.id)
-        except IntegrityError as refusal:
-            assert "cannot move from" in str(refusal)
-        else:
-            allowed.add((before, after))
+        except IntegrityError:
+            continue
+        allowed.add((before, after))
 
     assert allowed == ALLOWED
 
@@ -111,13 +110,17 @@ def test_completed_without_an_acceptance_is_refused(entry):
         ),
         (
             "notifications_to_retry",
-            "SELECT id FROM notifications WHERE state = 'RETRY' AND next_attempt_at <= now() "
-            "ORDER BY next_attempt_at LIMIT 9",
+            (
+                "SELECT id FROM notifications WHERE state = 'RETRY' AND next_attempt_at <= now() "
+                "ORDER BY next_attempt_at LIMIT 9"
+            ),
         ),
         (
             "notifications_on_the_road",
-            "SELECT id FROM notifications WHERE (state = 'PENDING' OR (state = 'RETRY' AND next_attempt_at IS NULL)) "
-            "AND updated_at < now() ORDER BY updated_at LIMIT 9",
+            (
+                "SELECT id FROM notifications "
+                "WHERE (state = 'PENDING' OR (state = 'RETRY' AND next_attempt_at IS NULL)) AND updated_at < now() ORDER BY updated_at LIMIT 9"
+            ),
         ),
     ],
 )

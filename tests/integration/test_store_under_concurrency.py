@@ -65,7 +65,7 @@ def test_a_takeover_and_a_late_success_end_in_one_completion(committed):
             return committed.complete({entry.id: (first, Accepted())}, LATER + MINUTE)
         return committed.claim([ask(entry, claim_id=uuid4())], LATER + MINUTE, LATER + 2 * MINUTE)
 
-    (steps, (second,)) = at_once(2, act)
+    steps, (second,) = at_once(2, act)
 
     assert len(steps) == 1
     assert second.answer in (Answer.AMBIGUOUS, Answer.TERMINAL)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthnotify.adapters.envelope import KEPT, LARGEST, NOT_A_CODE, decode, decode_buried, encode, encode_buried
-from healthnotify.domain.model import Category, Channel, Envelope, Failure, FailureKind, Poison, Position, Record
+from healthnotify.domain.delivery import Envelope, Failure, FailureKind, Poison, Position, Record
+from healthnotify.domain.model import Category, Channel
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SPAN = bytes.fromhex("00f067aa0ba902b7")

@@ -26,7 +26,7 @@ def test_an_id_is_the_same_in_every_process_and_every_release() -> None:
 
 
 @given(occasions, occasions)
-def test_two_occasions_share_an_id_only_when_they_are_the_same(one: tuple, other: tuple) -> None:  # type: ignore[type-arg]
+def test_two_occasions_share_an_id_only_when_they_are_the_same(one: tuple, other: tuple) -> None:
     assert (notification_id(*one) == notification_id(*other)) == (one == other)
 
 
@@ -41,7 +41,7 @@ def test_two_occasions_share_an_id_only_when_they_are_the_same(one: tuple, other
     ],
     ids=["user", "category", "date", "slot", "channel"],
 )
-def test_each_part_of_an_occasion_changes_its_id(other: tuple) -> None:  # type: ignore[type-arg]
+def test_each_part_of_an_occasion_changes_its_id(other: tuple) -> None:
     assert notification_id(*other) != notification_id(USER, Category.NUDGE, NEW_YEAR, 1, Channel.EMAIL)
 
 

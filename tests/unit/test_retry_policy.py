@@ -47,7 +47,7 @@ def decided(
 
 def wait(failure: Failure, **how: object) -> timedelta:
     """How long it waits."""
-    decision = decided(failure, **how)  # type: ignore[arg-type]
+    decision = decided(failure, **how)
     assert isinstance(decision, RetryAt)
     return decision.at - NOW
 

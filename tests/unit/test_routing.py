@@ -57,7 +57,7 @@ def claim(channel: Channel, answer: Answer = Answer.CLAIMED) -> Claim:
 
 def look(claimed: Claim, now: datetime = NOW, **changed: object) -> Failure | Withheld | None:
     """The last look at a person who differs from a welcome one in this."""
-    return last_look(claimed, replace(WELCOME, **changed), now=now, daily_cap=CAP)  # type: ignore[arg-type]
+    return last_look(claimed, replace(WELCOME, **changed), now=now, daily_cap=CAP)
 
 
 def test_every_channel_has_a_promise_and_a_length() -> None:

@@ -36,7 +36,7 @@ def at(text: str) -> datetime:
 
 def rule(timezone: str, *times: str, **more: object) -> Rule:
     """A rule with times as text."""
-    return Rule(timezone, tuple(time.fromisoformat(text) for text in times), **more)  # type: ignore[arg-type]
+    return Rule(timezone, tuple(time.fromisoformat(text) for text in times), **more)
 
 
 def first(wanted: Rule, after: str, count: int) -> list[Occasion]:
@@ -356,7 +356,9 @@ class TestBadInput:
             ("days", {"days": frozenset({0, 2}), "every": 14, "anchor": date(2026, 6, 9)}),
         ],
     )
-    def test_a_rule_without_any_occasion_is_refused_and_not_searched_for_ever(self, field: str, broken: dict) -> None:  # type: ignore[type-arg]
+    def test_a_rule_without_any_occasion_is_refused_and_not_searched_for_ever(
+        self, field: str, broken: dict[str, object]
+    ) -> None:
         with pytest.raises(BadInput, match=f"^{field}: "):
             Rule(**{"timezone": "UTC", "times": (time(9),), **broken})
 

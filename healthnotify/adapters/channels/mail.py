@@ -73,10 +73,8 @@ class Sender:
     @classmethod
     def parse(cls, text: str) -> "Sender":
         """From `Name <address>` or a bare address. Raises `Misconfigured`."""
-        name, address = parseaddr(text)
+        name, address = parseaddr("" if CONTROL.search(text) else text)
         try:
-            if CONTROL.search(text):
-                raise Unsendable("bad_address")
             return cls(name, checked_address(address))
         except Unsendable:
             fix = "Give it as: Name <address@domain>."

@@ -5,7 +5,7 @@ from django.db import models
 from healthnotify.apps.users.models import User
 
 
-class DataKey(models.Model):
+class WrappedKey(models.Model):
     """Deleting the row erases all that is sealed of that user, in backups too."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="data_key")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, OperationalError, transaction
 
 from healthnotify.apps.privacy.keyring import KeyRing
-from healthnotify.apps.privacy.models import DataKey
+from healthnotify.apps.privacy.models import WrappedKey
 from healthnotify.apps.users.models import Address, Preference, User, UserGoal
 from healthnotify.apps.users.phones import e164
 from healthnotify.apps.users.sealing import about_address, about_name, about_notes
@@ -20,7 +20,7 @@ from healthnotify.domain.people import NewPerson, check, first_due
 @dataclass(slots=True)
 class _Rows:
     users: list[User] = field(default_factory=list)
-    keys: list[DataKey] = field(default_factory=list)
+    keys: list[WrappedKey] = field(default_factory=list)
     addresses: list[Address] = field(default_factory=list)
     goals: list[UserGoal] = field(default_factory=list)
     preferences: list[Preference] = field(default_factory=list)
@@ -34,7 +34,7 @@ def add(people: Sequence[NewPerson], *, now: datetime, ring: KeyRing) -> list[UU
     try:
         with transaction.atomic():
             User.objects.bulk_create(rows.users, batch_size=1000)
-            DataKey.objects.bulk_create(rows.keys, batch_size=1000)
+            WrappedKey.objects.bulk_create(rows.keys, batch_size=1000)
             Address.objects.bulk_create(rows.addresses, batch_size=1000)
             UserGoal.objects.bulk_create(rows.goals, batch_size=1000)
             Preference.objects.bulk_create(rows.preferences, batch_size=1000)
@@ -77,7 +77,7 @@ def _collect(person: NewPerson, now: datetime, ring: KeyRing, rows: _Rows) -> No
         active=person.active,
     )
     rows.users.append(user)
-    rows.keys.append(DataKey(user=user, wrapped=wrapped))
+    rows.keys.append(WrappedKey(user=user, wrapped=wrapped))
     for channel, address in person.addresses.items():
         sealed = key.seal(address, about_address(user_id, channel))
         index = ring.blind_index(address)

@@ -21,7 +21,6 @@ class Command(ReportingCommand):
     help = "Show when a rule would send. A batch is JSON lines in, JSON lines out, in order."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One option a field, or all fields in the lines of a batch."""
         parser.add_argument("--timezone", help="IANA name, for example America/New_York")
         parser.add_argument("--time", help="wanted wall-clock time, HH:MM")
         parser.add_argument("--days", help="mon,tue,...; every day when left out")
@@ -32,7 +31,6 @@ class Command(ReportingCommand):
         self.add_report_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        """Print the occasions; raises `BadInput`, or `CommandError` at the end of a batch with bad lines."""
         question = {name: options[name] for name in FIELDS if options.get(name) is not None}
         try:
             if options["batch"] is not None:
@@ -40,8 +38,7 @@ class Command(ReportingCommand):
             else:
                 self._one(question, as_json=options["json"])
         except BrokenPipeError:
-            # `| head` has seen enough. The interpreter's last flush would complain once more, so it goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough: no last flush
             sys.exit(1)
 
     def _one(self, question: dict[str, Any], *, as_json: bool) -> None:
