@@ -1,22 +1,22 @@
-"""The one place that joins ports to adapters. Builds nothing at import; what a worker does not use is not built."""
+"""The one place that joins ports to adapters. Builds nothing at import.
+
+What a worker does not use is not even imported: the adapters' libraries take two seconds of processor time in all, and
+six workers on a small machine would wait for them at every start.
+"""
+
+from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core import signing
 from tzdata import IANA_VERSION
 
-from healthnotify.adapters.channels.email import SmtpChannel
-from healthnotify.adapters.channels.sms import TwilioSms
-from healthnotify.adapters.channels.webhook import WebhookChannel
-from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings, ensure_topics
-from healthnotify.adapters.llm import OpenAIWriter
-from healthnotify.adapters.staging import RedisStaging, connect
 from healthnotify.adapters.telemetry import set_up
 from healthnotify.apps import database
 from healthnotify.apps.notifications.store import PostgresStore
@@ -30,6 +30,11 @@ from healthnotify.pipeline.deliver import Delivering
 from healthnotify.pipeline.plan import Planning
 from healthnotify.pipeline.ports import ChannelPort, Topic
 from healthnotify.pipeline.sweep import Patience
+
+if TYPE_CHECKING:
+    from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings
+    from healthnotify.adapters.llm import OpenAIWriter
+    from healthnotify.adapters.staging import RedisStaging
 
 #: A builder keeps an assignment for this much longer than the model may take, to judge and save what it wrote.
 SAVING: Final = timedelta(seconds=40)
@@ -75,11 +80,15 @@ def ring() -> keyring.KeyRing:
 
 def staging() -> RedisStaging:
     """The cache that `REDIS_URL` names. Raises `Misconfigured`."""
+    from healthnotify.adapters.staging import connect
+
     return connect(_needed("redis_url", _secret("redis_url"), "Name the server, for example redis://localhost:6379/0"))
 
 
 def kafka() -> KafkaSettings:
     """How to reach Kafka. Raises `Misconfigured`."""
+    from healthnotify.adapters.kafka import KafkaSettings
+
     servers = _needed("kafka_bootstrap_servers", _given("kafka_bootstrap_servers"), "Name it as host:port")
     return KafkaSettings(
         bootstrap_servers=servers,
@@ -138,16 +147,22 @@ class App:
     @cached_property
     def road(self) -> KafkaRoad:
         """Kafka, to write to; the topics exist then."""
+        from healthnotify.adapters.kafka import KafkaRoad, ensure_topics
+
         ensure_topics(kafka())
         return KafkaRoad(kafka(), clock=now)
 
     def intake(self, topic: Topic) -> KafkaIntake:
         """Kafka, to read that topic."""
+        from healthnotify.adapters.kafka import KafkaIntake, ensure_topics
+
         ensure_topics(kafka())
         return KafkaIntake(kafka(), topic)
 
     def writer(self) -> OpenAIWriter:
         """The language model. Raises `Misconfigured` when neither a key nor a server is given."""
+        from healthnotify.adapters.llm import OpenAIWriter
+
         key, base_url = _secret("openai_key"), _given("openai_base_url")
         if not (key or base_url):
             raise Misconfigured("OPENAI_KEY", "it is not set, nor is OPENAI_BASE_URL", "Give the key, or a server")
@@ -161,6 +176,10 @@ class App:
 
     def channels(self) -> dict[Channel, ChannelPort]:
         """Every way out that is configured. Raises `Misconfigured` when there is none."""
+        from healthnotify.adapters.channels.email import SmtpChannel
+        from healthnotify.adapters.channels.sms import TwilioSms
+        from healthnotify.adapters.channels.webhook import WebhookChannel
+
         made: dict[Channel, ChannelPort] = {}
         timeout = _seconds("send_timeout")
         if _given("email_host"):

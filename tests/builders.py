@@ -40,7 +40,7 @@ def a_message(assignment, text="Ten minutes outside?") -> Message:
 def planned(store, people, at=NOON):
     """Enter people and plan their next quarter of an hour; answers the ids of their notifications."""
     store.add(people, at)
-    return [step.id for step in plan(now=at, limit=1000, store=store, planning=PLANNING)]
+    return [step.id for step in plan(now=at, limit=1000, store=store, planning=PLANNING)[0]]
 
 
 def staged(store, people=None, at=NOON):

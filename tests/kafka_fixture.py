@@ -149,6 +149,7 @@ class Reader:
     intake: Intake
     finishes: bool = True
     taken: list[Record] = field(default_factory=list)
+    failure: Exception | None = None  #: raised again where the reader was used
 
     def __enter__(self) -> "Reader":
         self._end = threading.Event()
@@ -159,13 +160,18 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._end.set()
         self._thread.join()
+        if self.failure is not None:
+            raise self.failure
 
     def _run(self) -> None:
-        while not self._end.is_set():
-            records = self.intake.take(100, timedelta(seconds=0.05))
-            self.taken += records
-            if self.finishes:
-                self.intake.finish(records)
+        try:
+            while not self._end.is_set():
+                records = self.intake.take(100, timedelta(seconds=0.05))
+                self.taken += records
+                if self.finishes:
+                    self.intake.finish(records)
+        except Exception as problem:
+            self.failure = problem
 
 
 def wait_until(happened: Callable[[], object], why: str) -> None:

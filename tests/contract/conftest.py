@@ -6,10 +6,9 @@ from healthnotify.adapters.memory.store import MemoryStore
 from tests.postgres_store import TestedPostgres
 
 
-@pytest.fixture(params=["memory", "postgresql"])
+@pytest.fixture(params=["memory", pytest.param("postgresql", marks=pytest.mark.django_db)])
 def store(request):
     """A store without people."""
     if request.param == "memory":
         return MemoryStore()
-    request.getfixturevalue("db")
     return TestedPostgres()

@@ -133,7 +133,7 @@ def everything_in(broker):
             consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
             seen = 0
             while seen < end:
-                for message in consumer.consume(500, 5):
+                for message in consumer.consume(end - seen, 5):
                     seen = message.offset() + 1
                     dump += (message.key() or b"") + (message.value() or b"") + repr(message.headers()).encode()
     consumer.close()

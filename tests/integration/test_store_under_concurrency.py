@@ -41,7 +41,7 @@ def test_every_notification_is_claimed_by_exactly_one_of_eight_consumers(committ
 def test_two_planners_plan_everything_once(committed):
     committed.add([a_person() for _ in range(50)], NOON)
 
-    steps = at_once(4, lambda _: plan(now=NOON, limit=100, store=committed, planning=PLANNING))
+    steps = at_once(4, lambda _: plan(now=NOON, limit=100, store=committed, planning=PLANNING)[0])
 
     assert sum(map(len, steps)) == 50
     assert len({step.id for some in steps for step in some}) == 50

@@ -43,6 +43,33 @@ def test_quiet_hours_move_the_send_time_and_say_so(world):
     assert (row.plan.shift, row.plan.send_at) == ("quiet_hours", NOON + timedelta(hours=1, minutes=10))
 
 
+def test_a_preference_that_cannot_be_planned_is_told_and_keeps_nobody_waiting(world):
+    planned(world.store, [])
+    world.store.add([a_person(), a_person()], NOON)
+    broken, sound = world.store.preferences.values()
+    world.store.preferences[broken.id] = replace(broken, timezone="Mars/Olympus")
+
+    steps, problems = plan(now=NOON, limit=10, store=world.store, planning=PLANNING)
+
+    assert len(steps) == 1
+    assert [one.preference_id for one in problems] == [broken.id]
+    assert "timezone" in str(problems[0].problem)
+    assert plan(now=NOON, limit=10, store=world.store, planning=PLANNING) == ([], [])
+
+
+def test_what_was_unplannable_is_caught_up_with_once_it_is_mended(world):
+    world.store.add([a_person()], NOON)
+    (broken,) = world.store.preferences.values()
+    world.store.preferences[broken.id] = replace(broken, timezone="Mars/Olympus")
+    plan(now=NOON, limit=10, store=world.store, planning=PLANNING)
+    (later,) = world.store.preferences.values()
+    world.store.preferences[broken.id] = replace(later, timezone=broken.timezone)
+
+    steps, problems = plan(now=NOON + timedelta(hours=1), limit=10, store=world.store, planning=PLANNING)
+
+    assert (len(steps), problems) == (1, [])
+
+
 # build
 
 

@@ -46,7 +46,7 @@ class Command(ReportingCommand):
 
 
 def _run(count: int, seed: int, directory: Path | None, console: Console) -> int:
-    inbox = InboxFaults(refuse_for_a_while=0.05, while_seconds=4, refuse_for_good=0.01, seed=seed)
+    inbox = InboxFaults(refuse_for_a_while=0.05, while_seconds=3, refuse_for_good=0.01, seed=seed)
     model = ModelFaults(slow=0.03, bad=0.06)
     given = bootstrap.given()
 
