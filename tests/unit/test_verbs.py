@@ -46,7 +46,7 @@ def test_quiet_hours_move_the_send_time_and_say_so(world):
 def test_a_preference_that_cannot_be_planned_is_told_and_keeps_nobody_waiting(world):
     planned(world.store, [])
     world.store.add([a_person(), a_person()], NOON)
-    broken, sound = world.store.preferences.values()
+    broken, _ = world.store.preferences.values()
     world.store.preferences[broken.id] = replace(broken, timezone="Mars/Olympus")
 
     steps, problems = plan(now=NOON, limit=10, store=world.store, planning=PLANNING)
