@@ -119,7 +119,6 @@ def test_completed_without_an_acceptance_is_refused(entry):
             "notifications_on_the_road",
             (
                 "SELECT id FROM notifications "
-                "SELECT id FROM notifications "
                 "WHERE (state = 'PENDING' OR (state = 'RETRY' AND next_attempt_at IS NULL)) AND updated_at < now() "
                 "ORDER BY updated_at LIMIT 9"
             ),
