@@ -46,6 +46,7 @@ EMBEDDABLE: Final = (
     "kafka_bootstrap_servers",
     "openai_key",
     "openai_base_url",
+    "openai_requests_per_minute",
     "email_host",
     "sms_base_url",
     "encryption_keys",
@@ -69,8 +70,8 @@ def dice(seed: int | None = None) -> Dice:
 
 def given() -> dict[str, str]:
     """What the environment names of everything that could be embedded instead."""
-    found = {name.upper(): _given(name) for name in EMBEDDABLE}
-    return {name: str(_plain(value)) for name, value in found.items() if value}
+    named = settings.ENVIRONMENT.model_fields_set & set(EMBEDDABLE)
+    return {name.upper(): str(_plain(_given(name))) for name in named if _given(name)}
 
 
 def ring() -> keyring.KeyRing:

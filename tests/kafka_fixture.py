@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from healthnotify.adapters.envelope import Wire
 from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings, ensure_topics
+from healthnotify.adapters.kafka.client import LOG
 from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
 from healthnotify.domain.delivery import Envelope, Record
 from healthnotify.domain.model import Category, Channel
@@ -44,9 +46,24 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kaf
     broker = kafka.start(tmp_path_factory.mktemp("kafka") / "node", cache=kafka.default_cache())
     try:
         broker.wait()
+        _wait_for_groups(broker)
         yield broker
     finally:
         broker.stop()
+
+
+def _wait_for_groups(broker: kafka.KafkaBroker) -> None:
+    """The first question about a group makes the topic that keeps them; until it is there, each is answered by no."""
+    asker = Consumer(KafkaSettings(broker.bootstrap_servers).for_client() | {"group.id": "test"}, logger=LOG)
+
+    def answers() -> bool:
+        try:
+            return bool(asker.committed([TopicPartition("any", 0)], timeout=1))
+        except KafkaException:
+            return False
+
+    wait_until(answers, "no group coordinator")
+    asker.close()
 
 
 @pytest.fixture
@@ -106,6 +123,9 @@ class KafkaSide:
         for intake in self._intakes:
             intake.close()
         self.road.close()  # type: ignore[attr-defined]
+        admin = AdminClient(self.settings.for_client(), logger=LOG)
+        for gone in admin.delete_topics([self.settings.name(topic) for topic in Topic]).values():
+            gone.result()
 
 
 Side = MemorySide | KafkaSide

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from healthnotify.domain.delivery import Step
+from healthnotify.domain.errors import HealthNotifyError
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -24,10 +25,10 @@ def set_up(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             *shared,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_json),
+            structlog.processors.JSONRenderer(serializer=_bytes),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),  # one write a line: workers share a file
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -68,9 +69,16 @@ class Log:
         self._log.warning(event, **fields)
 
     def broken(self, event: str, problem: BaseException) -> None:
-        """The end of this process, and why."""
-        self._log.error(event, exc_info=problem)
+        """The end of this process, and why: in our words where we have them, else with a defect's traceback."""
+        if isinstance(problem, HealthNotifyError):
+            self._log.error(event, kind=type(problem).__name__, problem=str(problem))
+        else:
+            self._log.error(event, exc_info=problem)
+
+
+def _bytes(event: dict[str, Any], **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
 
 
 def _json(event: dict[str, Any], **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    return _bytes(event).decode()

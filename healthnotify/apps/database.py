@@ -1,10 +1,11 @@
 """Batched SQL on Django's connection: one statement a call, errors in our own words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from psycopg.rows import namedtuple_row
 from psycopg_pool import PoolTimeout
 
@@ -41,14 +42,31 @@ def rows(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
             connection.close()  # back to the pool, which throws a broken one away
 
 
-def check() -> None:
-    """Connect once, outside of the pool, whose own errors say only that it waited.
-
-    Raises `Misconfigured` naming the setting when the server refuses us, `Unavailable` when it does not answer.
-    """
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """One transaction: what is written inside stays only when nothing is raised. Raises `Unavailable`."""
     try:
-        with psycopg.connect(**_parameters()):
-            return
+        with transaction.atomic():
+            yield
+    except PASSING as problem:
+        raise Unavailable("PostgreSQL", str(problem).strip().splitlines()[0]) from problem
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def check() -> None:
+    """Connect once, outside of the pool, whose own errors say only that it waited, and look for the tables.
+
+    Raises `Misconfigured` naming the setting when the server refuses us or has no tables, `Unavailable` when it does
+    not answer.
+    """
+    if "POSTGRES_HOST" in _parameters()["host"]:  # what the settings say where there is none
+        raise Misconfigured("POSTGRES_HOST", "it is not set", "Name the server")
+    try:
+        with psycopg.connect(**_parameters()) as fresh:
+            if fresh.execute("SELECT to_regclass('notifications')").fetchone() == (None,):
+                raise Misconfigured("POSTGRES_DB", "the database has no tables yet", "Run manage.py migrate")
     except psycopg.OperationalError as problem:
         text = str(problem).strip()
         for trace, setting, fix in REFUSALS:

@@ -29,6 +29,14 @@ from healthnotify.embedded import interrupts
 from healthnotify.embedded.process import Process
 from healthnotify.workers.everything import WORKERS
 
+#: The demo is impatient; nothing else about it differs from a real installation.
+IMPATIENT: Final = {
+    "RETRY_FIRST_SECONDS": "2",
+    "RETRY_LONGEST_SECONDS": "10",
+    "DELIVERY_LEASE_SECONDS": "20",
+    "SEND_TIMEOUT_SECONDS": "5",
+    "PLAN_AHEAD_SECONDS": "60",
+}
 #: Between entering people and the first preferred time: the planner plans, the model writes.
 LEAD: Final = timedelta(seconds=5)
 #: The preferred times are spread over this.

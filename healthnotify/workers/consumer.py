@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from healthnotify.bootstrap import App
@@ -16,12 +17,13 @@ WAIT: Final = timedelta(milliseconds=100)
 
 async def run(loop: Loop, app: App) -> None:
     """Until it is asked to end; then it takes no more, finishes what it holds, commits and leaves the group."""
-    intake, channels = app.intake(Topic.DAILY), app.channels()
+    channels = app.channels()  # before Kafka is waited for: a setting that is missing is told at once
+    intake = await loop.obtain(partial(app.intake, Topic.DAILY))
     waiting: list[deliver.Arrival] = []  # parked, or not yet handled because a service was away
 
     def take(room: int) -> tuple[list[deliver.Held], list[deliver.Sent]]:
-        now = app.now()
         records = intake.take(max(0, room - len(waiting)), WAIT)
+        now = app.now()  # after the wait: what was published during it is not early
         waiting.extend(deliver.Arrival(record, app.new_id(), now) for record in records)
         ready = [arrival for arrival in waiting if arrival.not_before <= now and room]
         poison = [arrival.record for arrival in ready if isinstance(arrival.record.content, Poison)]

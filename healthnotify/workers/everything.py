@@ -19,11 +19,13 @@ MOST_DEATHS: Final = 5
 async def run(loop: Loop) -> None:
     """Until it is asked to end; raises `Fatal` when a worker cannot be kept alive."""
     async with asyncio.TaskGroup() as group:
-        for name in WORKERS:
-            group.create_task(_keep(loop, name))
+        kept = [group.create_task(_keep(loop, name)) for name in WORKERS]
+    for problem in filter(None, (one.result() for one in kept)):
+        raise Fatal(problem)
 
 
-async def _keep(loop: Loop, name: str) -> None:
+async def _keep(loop: Loop, name: str) -> str | None:
+    """Until we are asked to end; answers why it cannot be kept alive. To raise would leave the others' processes."""
     deaths: deque[float] = deque(maxlen=MOST_DEATHS)
     while not loop.stopping:
         child = await asyncio.create_subprocess_exec(sys.executable, sys.argv[0], "worker", name)
@@ -31,13 +33,14 @@ async def _keep(loop: Loop, name: str) -> None:
         code = await _end_of(loop, child)
         if loop.stopping:
             loop.log.note("worker_ended", name=name, code=code)
-            return
+            return None
         loop.log.trouble("worker_died", name=name, code=code)
         deaths.append(monotonic())
         if len(deaths) == MOST_DEATHS and deaths[-1] - deaths[0] < timedelta(minutes=1).total_seconds():
             loop.stop()
-            raise Fatal(f"the worker {name} died {MOST_DEATHS} times within a minute; its log lines above say why")
+            return f"the worker {name} died {MOST_DEATHS} times within a minute; its log lines above say why"
         await loop.pause(PAUSE)
+    return None
 
 
 async def _end_of(loop: Loop, child: asyncio.subprocess.Process) -> int:

@@ -73,7 +73,7 @@ class Loop:
     async def patiently(self, thread: ThreadPoolExecutor, act: Callable[[], Result]) -> Result:
         """Call `act` until its services answer, with longer and longer pauses; whatever else it raises goes up.
 
-        Asked to end in the meantime, it raises `Unavailable` like `act` did.
+        Asked to end in the meantime, it raises `Unavailable` like `act` did: the caller knows what it still holds.
         """
         pause = timedelta(milliseconds=250)
         while True:
@@ -81,10 +81,15 @@ class Loop:
                 return await asyncio.get_running_loop().run_in_executor(thread, act)
             except Unavailable as problem:
                 self.log.trouble("unavailable", service=problem.service, problem=problem.problem)
+                await self.pause(pause)
                 if self.stopping:
                     raise
-                await self.pause(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def obtain(self, make: Callable[[], Result]) -> Result:
+        """What `make` gives as soon as its service answers, as `patiently` does it."""
+        with ThreadPoolExecutor(1) as thread:
+            return await self.patiently(thread, make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +121,28 @@ class Flow(Generic[Item, Result]):
         self._open = 0  # items and results that were taken and are not settled
 
     async def run(self) -> None:
-        """Until it is asked to end; raises `Overrun` when what is open is not settled within `DRAIN` then."""
+        """Until it is asked to end; raises `Overrun` when what is open is not settled within `DRAIN` then.
+
+        What else a part of it raises goes up as it is, not in a group, and ends the other parts.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 others = [group.create_task(self._settling()), group.create_task(self._loop.overrun())]
                 await self._taking(group)
                 for other in others:
                     other.cancel()
-        except* Overrun as overrun:
-            raise Overrun from overrun
+        except BaseExceptionGroup as problems:
+            raise first_of(problems, self._loop.log) from None
 
     async def _taking(self, group: asyncio.TaskGroup) -> None:
         with ThreadPoolExecutor(1) as thread:
             while not (self._loop.stopping and self._open == 0):
                 room = 0 if self._loop.stopping else max(0, self._limit - self._open)
-                items, results = await self._loop.patiently(thread, partial(self._job.take, room))
+                try:
+                    items, results = await self._loop.patiently(thread, partial(self._job.take, room))
+                except Unavailable:  # asked to end: what is open may still be settled
+                    items, results = [], []
+                    await asyncio.sleep(AGAIN.total_seconds())
                 self._open += len(items) + len(results)
                 for result in results:
                     self._done.put_nowait(result)
@@ -148,7 +160,10 @@ class Flow(Generic[Item, Result]):
                 batch = [await self._done.get()]
                 while not self._done.empty():
                     batch.append(self._done.get_nowait())
-                steps, left = await self._loop.patiently(thread, partial(self._job.settle, batch))
+                try:
+                    steps, left = await self._loop.patiently(thread, partial(self._job.settle, batch))
+                except Unavailable:  # asked to end: tried again for as long as the drain may last
+                    steps, left = [], batch
                 self._loop.log.steps(steps)
                 self._open -= len(batch) - len(left)
                 for result in left:
@@ -157,8 +172,19 @@ class Flow(Generic[Item, Result]):
                     await asyncio.sleep(AGAIN.total_seconds())
 
 
+def first_of(problems: BaseExceptionGroup[BaseException], log: Log) -> BaseException:
+    """What ended a group of tasks; what came up beside it is logged."""
+    first, *others = problems.exceptions
+    for other in others:
+        log.broken("also", other)
+    return first
+
+
 def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:
-    """Run a worker until SIGTERM or Ctrl-C; what it raises ends the process with a non-zero code."""
+    """Run a worker until SIGTERM or Ctrl-C; what it raises ends the process with a non-zero code.
+
+    A service that was away when it was asked to end is no reason for that: what it held was settled or is on the road.
+    """
 
     async def run() -> None:
         loop = Loop(worker)
@@ -168,8 +194,9 @@ def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:
         try:
             await main(loop)
         except BaseException as problem:
-            loop.log.broken("ended", problem)
-            raise
+            if not (isinstance(problem, Unavailable) and loop.stopping):
+                loop.log.broken("ended", problem)
+                raise
         loop.log.note("ended")
 
     uvloop.run(run())

@@ -1,6 +1,7 @@
 """Decides what follows a failed try, and publishes the next one when its time has come."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from healthnotify.bootstrap import App
@@ -16,7 +17,7 @@ WAIT: Final = timedelta(milliseconds=200)
 
 async def run(loop: Loop, app: App) -> None:
     """Until it is asked to end."""
-    intake = app.intake(Topic.RETRY)
+    intake = await loop.obtain(partial(app.intake, Topic.RETRY))
     held: list[Record] = []  # records that are not settled yet
 
     def act() -> list[Step]:

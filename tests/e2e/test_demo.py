@@ -98,6 +98,7 @@ def test_everybody_is_accounted_for_and_nothing_is_left_running(place, kafka_bro
     assert len(demo.accepted()) == sums["completed"]
     assert {one["kind"] for one in demo.inbox()} == {"email", "sms"}
     assert demo.log(level="error") == []
+    assert demo.log(cause="deferred") == [], "nothing was early"
     assert marked(str(place)) == {}
     nobody_is_named_on_the_road_or_to_the_model(demo, kafka_broker)
 
@@ -166,3 +167,16 @@ def test_a_consumer_that_ends_in_mid_run_loses_nothing(place, number):
         assert copies <= int(taken_over[1] if taken_over else 0)
         texts = [one["client_id"] for one in demo.inbox() if one["kind"] == "sms"]
         assert len(texts) == len(set(texts))
+
+
+def test_ctrl_c_in_mid_run_leaves_nothing(place):
+    demo = Demo(place, 150)
+    wait_until(lambda: demo.log(worker="consumer", after="COMPLETED") or demo.process.poll(), "the consumer sends")
+
+    demo.process.send_signal(signal.SIGINT)
+
+    assert demo.process.wait(60) == 128 + signal.SIGINT
+    demo.process.stdout.close()
+    assert marked(str(place)) == {}
+    assert demo.log(level="error") == []
+    assert demo.log(event="ended", worker="consumer")

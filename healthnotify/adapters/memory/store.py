@@ -73,7 +73,8 @@ class MemoryStore(MemoryLedger):
             row = self.rows[message.id]
             if row.state is State.PLANNED and message.user_id not in self.erased:
                 row.message, row.build_lease_until = message, None
-                steps.append(self._move(row, Event.WRITTEN, at, reason=message.provenance.source))
+                why = message.provenance.why_template
+                steps.append(self._move(row, Event.WRITTEN, at, reason=why or message.provenance.source))
                 entries.append(entry(row))
         return steps, entries
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from healthnotify.apps.database import rows
+from healthnotify.apps.database import all_or_nothing, rows
 from healthnotify.apps.notifications.store.ledger import (
     ENTRY,
     RECORD_MOVES,
@@ -57,7 +57,8 @@ STAGE: Final = f"""
         FROM unnest(%(ids)s::uuid[], %(sealed)s::text[], %(sha256)s::text[], %(provenance)s::text[])
              AS m(id, sealed, sha256, provenance)
         WHERE n.id = m.id AND n.state = ANY(%(before)s)
-        RETURNING {ENTRY}, 'PLANNED' AS was, n.provenance ->> 'source' AS reason
+        RETURNING {ENTRY}, 'PLANNED' AS was,
+                  COALESCE(n.provenance ->> 'why_template', n.provenance ->> 'source') AS reason
     ), {RECORD_MOVES.replace("reason, due_at FROM", "reason, NULL FROM")}
     SELECT * FROM changed
 """
@@ -81,9 +82,10 @@ CANCEL: Final = f"""
 
 class Building(Ledger):
     def lease_planned(self, now: datetime, lease_until: datetime, limit: int) -> list[Assignment]:
-        """See `ports.BuildingStore`."""
-        found = rows(LEASE, {"now": now, "lease_until": lease_until, "limit": limit})
-        return [_assignment(row, self._ring) for row in found]
+        """See `ports.BuildingStore`. What cannot be opened, because the key ring lacks its key, is not leased."""
+        with all_or_nothing():
+            found = rows(LEASE, {"now": now, "lease_until": lease_until, "limit": limit})
+            return [_assignment(row, self._ring) for row in found]
 
     def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
         """See `ports.BuildingStore`. A user whose key is gone has been erased: nothing is saved for them."""

@@ -8,21 +8,14 @@ from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 
 from healthnotify import bootstrap
+from healthnotify.commands.demonstration import IMPATIENT
 from healthnotify.commands.reporting import ReportingCommand, whole_number
 from healthnotify.embedded.inbox_faults import Faults as InboxFaults
 from healthnotify.embedded.interrupts import Interrupted
 from healthnotify.embedded.model_server import Faults as ModelFaults
 from healthnotify.embedded.process import StartFailed
 from healthnotify.embedded.stack import Stack
-
-#: The demo is impatient; nothing else about it differs from a real installation.
-IMPATIENT = {
-    "RETRY_FIRST_SECONDS": "2",
-    "RETRY_LONGEST_SECONDS": "10",
-    "DELIVERY_LEASE_SECONDS": "20",
-    "SEND_TIMEOUT_SECONDS": "5",
-    "PLAN_AHEAD_SECONDS": "60",
-}
+from healthnotify.embedded.variables import STAND_IN_RATE
 
 
 class Command(ReportingCommand):
@@ -57,4 +50,5 @@ def _run(count: int, seed: int, directory: Path | None, console: Console) -> int
         command = [sys.executable, sys.argv[0], "demonstrate", str(count), str(seed), str(stack.directory)]
         if stack.inbox and not {"EMAIL_HOST", "SMS_BASE_URL"} & set(given):
             command.append(str(stack.inbox.log_path))
-        return stack.run(command, IMPATIENT)
+        own_model = "OPENAI_BASE_URL" in given and "OPENAI_REQUESTS_PER_MINUTE" not in given
+        return stack.run(command, IMPATIENT | ({"OPENAI_REQUESTS_PER_MINUTE": STAND_IN_RATE} if own_model else {}))

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from healthnotify import bootstrap
+from healthnotify.apps import database
 from healthnotify.apps.users import people
 from healthnotify.commands.invented import somebody
 from healthnotify.commands.reporting import ReportingCommand, whole_number
@@ -28,6 +29,7 @@ class Command(ReportingCommand):
         name = zone(timezone).key if timezone is not None else None
         dice = bootstrap.dice(None if seed is None else whole_number("seed", seed, -(2**63), 2**63))
         ring, now = bootstrap.ring(), bootstrap.now()
+        database.check()
         entered = 0
         while entered < wanted:
             some = [somebody(dice, name) for _ in range(min(CHUNK, wanted - entered))]

@@ -1,0 +1,536 @@
+"""The six workers' own `run`, together in one event loop, on twins: the clock is in the test's hand."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from healthnotify.adapters.memory.channel import ScriptedChannel
+from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
+from healthnotify.adapters.memory.staging import MemoryStaging
+from healthnotify.adapters.memory.store import MemoryStore
+from healthnotify.adapters.memory.writer import ScriptedWriter
+from healthnotify.domain.delivery import Accepted
+from healthnotify.domain.errors import Fatal, Unavailable
+from healthnotify.domain.lifecycle import ENDED, MOVES, Event, State
+from healthnotify.domain.model import Channel, Draft
+from healthnotify.embedded.process import is_alive
+from healthnotify.pipeline.ports import DueIndex, Topic
+from healthnotify.workers import builder, consumer, everything, loop, planner, producer, retry_consumer, sweeper
+from tests.builders import BAD_ADDRESS, NOON, PLANNING, REFUSED, a_person, a_preference, ask
+from tests.world import DELIVERING, DUE, MINUTE, PATIENCE, POLICY, SECOND, WRITING
+
+ALL = (planner, builder, producer, consumer, retry_consumer, sweeper)
+LOOK = 0.005  # seconds between two looks
+LONGEST = 20  # seconds until a test that waits for something has failed
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class QuickLoop(loop.Loop):
+    """Pauses are short: what they wait for is the clock in the test's hand."""
+
+    async def pause(self, _):
+        await super().pause(timedelta(seconds=LOOK))
+
+
+class TwinApp:
+    """As `bootstrap.App`, of twins."""
+
+    batch, in_flight, drafts_in_flight = 50, 8, 8
+    delivering, planning, writing, retry_policy, patience = DELIVERING, PLANNING, WRITING, POLICY, PATIENCE
+
+    def __init__(self, answer=lambda letter: Accepted(str(letter.id))):
+        self.instant = NOON
+        self.store = MemoryStore()
+        self.staging = MemoryStaging()
+        self.log = MemoryLog(partitions=2)
+        self.road = MemoryRoad(self.log, clock=self.now)
+        self.channel = ScriptedChannel(answer)
+        self.intakes = []
+        self.writers = []
+
+    def now(self):
+        return self.instant
+
+    def dice(self):
+        return 0.5
+
+    def new_id(self):
+        return uuid4()
+
+    def channels(self):
+        return {Channel.EMAIL: self.channel, Channel.SMS: self.channel}
+
+    def intake(self, topic):
+        self.intakes.append(MemoryIntake(self.log, topic))
+        return self.intakes[-1]
+
+    def writer(self):
+        self.writers.append(ClosableWriter())
+        return self.writers[-1]
+
+    # what tests ask
+
+    def states(self):
+        return Counter(row.state for row in self.store.rows.values())
+
+    def rest(self):
+        """Whether everything that is left waits for the clock."""
+        waiting = [r for r in self.store.rows.values() if r.state is State.RETRY and r.next_attempt_at is not None]
+        return len(waiting) + sum(self.states()[state] for state in ENDED) == len(self.store.rows)
+
+    def due_again(self):
+        waiting = [row for row in self.store.rows.values() if row.state is State.RETRY]
+        return [row for row in waiting if row.next_attempt_at is not None and row.next_attempt_at <= self.instant]
+
+    def uncommitted(self, topic):
+        return sum(map(len, self.log.topics[topic])) - sum(self.log.groups[topic].committed.values())
+
+    def sent(self):
+        return Counter(letter.id for letter in self.channel.letters)
+
+
+class ClosableWriter(ScriptedWriter):
+    def __init__(self):
+        super().__init__([Draft("A walk?", "{greeting}\nTen minutes outside would do.")])
+        self.is_closed = False
+
+    async def close(self):
+        self.is_closed = True
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    for place, name in ((loop, "AGAIN"), (loop, "BREATH"), (consumer, "WAIT"), (retry_consumer, "WAIT")):
+        monkeypatch.setattr(place, name, timedelta(seconds=LOOK))
+
+
+@pytest.fixture(autouse=True)
+def log():
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+@asynccontextmanager
+async def running(app, *workers):
+    """These workers run; afterwards they are asked to end, and they do so without an error."""
+    loops = [QuickLoop(worker.__name__.rpartition(".")[2]) for worker in workers]
+    tasks = [asyncio.create_task(worker.run(one, app)) for worker, one in zip(workers, loops, strict=True)]
+    try:
+        yield loops
+        for one in loops:
+            one.stop()
+        async with asyncio.timeout(LONGEST):
+            await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(happened, why):
+    """Look until it has; the other tasks go on meanwhile."""
+    deadline = time.monotonic() + LONGEST
+    while not happened():
+        assert time.monotonic() < deadline, why
+        await asyncio.to_thread(threading.Event().wait, LOOK)
+
+
+async def until_all_ended(app, count):
+    """Go on, from one instant that something waits for to the next."""
+    await until(lambda: app.states()[State.STAGED] == count, "everything is written")
+    app.instant = DUE
+    while not (len(app.store.rows) == count and all(row.state in ENDED for row in app.store.rows.values())):
+        await until(app.rest, f"{app.states()} do not come to rest")
+        app.instant = max([app.instant, *(row.next_attempt_at or DUE for row in app.store.rows.values())])
+        await until(lambda: not app.due_again(), "what is due again is published")
+
+
+def by_address(refused_once=(), refused=(), gone=()):
+    """A channel whose answers depend on the address."""
+    seen = set()
+
+    def answer(letter):
+        person = letter.address.partition("@")[0]
+        if person in gone:
+            return BAD_ADDRESS
+        if person in refused or (person in refused_once and person not in seen):
+            seen.add(person)
+            return REFUSED
+        return Accepted(str(letter.id))
+
+    return answer
+
+
+def people(count, channel=Channel.EMAIL):
+    return [
+        a_person(
+            addresses={Channel.EMAIL: f"p{number}@example.org", Channel.SMS: "+4915112345678"},
+            preferences=(a_preference(channel),),
+        )
+        for number in range(count)
+    ]
+
+
+def the_ledger_is_sound(app):
+    """Every move is in the table and follows the one before; what ended says why, and was accepted once at most."""
+    chains = {}
+    for step in app.store.moves:
+        if step.event is Event.PLANNED:
+            assert step.id not in chains
+            assert step.before is None
+        else:
+            assert step.before is chains[step.id]
+            assert MOVES[step.before, step.event] is step.after
+        chains[step.id] = step.after
+    assert chains == {key: row.state for key, row in app.store.rows.items()}
+    buried = {letter.envelope.id for letter in app.store.dead_letters if letter.envelope}
+    for key, row in app.store.rows.items():
+        assert len(row.accepted_by) == (row.state is State.COMPLETED)
+        assert (key in buried) == (row.state is State.FAILED)
+
+
+async def test_everybody_gets_one_message_or_a_reason(log):
+    app = TwinApp(by_address(refused_once={"p1", "p2"}, refused={"p3"}, gone={"p4"}))
+    app.store.add(people(20), NOON)
+
+    async with running(app, *ALL):
+        await until_all_ended(app, 20)
+        await until(lambda: not (app.uncommitted(Topic.DAILY) + app.uncommitted(Topic.RETRY)), "all is committed")
+
+    the_ledger_is_sound(app)
+    assert app.states() == {State.COMPLETED: 18, State.FAILED: 2}
+    assert sorted(app.sent().values()) == [1] * 17 + [2, 2, POLICY.attempts]
+    assert sorted(letter.reason for letter in app.store.dead_letters) == ["smtp_451", "smtp_550"]
+    assert len(app.log.records(Topic.DEAD_LETTER)) == 2
+    logged = [line for line in log if line["event"] == "step"]
+    assert Counter((s.id, s.event, s.attempt) for s in app.store.moves) == Counter(
+        (line["correlation_id"], line["cause"], line["attempt"]) for line in logged
+    )
+    assert app.channel.is_closed
+    assert [writer.is_closed for writer in app.writers] == [True]
+    assert not app.log.groups[Topic.DAILY].members
+    assert not app.log.groups[Topic.RETRY].members
+
+
+async def test_without_redis_all_the_same():
+    app = TwinApp(by_address(refused_once={"p1"}))
+    app.staging.down = True
+    app.store.add(people(5), NOON)
+
+    async with running(app, *ALL):
+        await until_all_ended(app, 5)
+
+    the_ledger_is_sound(app)
+    assert app.states() == {State.COMPLETED: 5}
+    assert sorted(app.sent().values()) == [1, 1, 1, 1, 2]
+
+
+async def test_an_empty_redis_is_filled_by_the_sweeper():
+    app = TwinApp()
+    app.store.add(people(3), NOON)
+
+    async with running(app, planner, builder):
+        await until(lambda: app.states()[State.STAGED] == 3, "everything is written")
+    app.staging.lose()
+    assert list(app.staging.entries()) == []
+    async with running(app, sweeper):
+        await until(lambda: not app.staging.cold, "the cache is rebuilt")
+
+    assert len(app.staging.due(DueIndex.DAILY, DUE, 10, SECOND)) == 3
+
+
+async def test_a_preference_that_cannot_be_planned_is_told_about_and_keeps_nobody_waiting(log):
+    app = TwinApp()
+    app.store.add(people(2), NOON)
+    broken, _ = app.store.preferences.values()
+    app.store.preferences[broken.id] = replace(broken, timezone="Mars/Olympus")
+
+    async with running(app, planner):
+        await until(lambda: len(app.store.rows) == 1, "the other one is planned")
+
+    (told,) = [line for line in log if line["event"] == "unplannable"]
+    assert told["preference"] == broken.id
+    assert "timezone: " in told["problem"]
+
+
+# consumer
+
+
+async def published(app, some):
+    """On the road, at the time they are due; answers the ids."""
+    app.store.add(some, NOON)
+    async with running(app, planner, builder):
+        await until(lambda: app.states()[State.STAGED] == len(some), "everything is written")
+    app.instant = DUE
+    async with running(app, producer):
+        await until(lambda: app.states()[State.PENDING] == len(some), "everything is published")
+    return list(app.store.rows)
+
+
+@pytest.mark.parametrize(("topic", "worker"), [(Topic.DAILY, consumer), (Topic.RETRY, retry_consumer)])
+async def test_poison_is_buried_and_finished_and_its_neighbours_are_not_kept_waiting(topic, worker):
+    app = TwinApp(by_address(refused={"p0", "p1"}) if topic is Topic.RETRY else by_address())
+    await published(app, people(4))
+    app.log.append(topic, (b"somebody", b"\xff\x00 not ours", []))
+    app.log.append(topic, (b"else", b"{}", []))
+
+    async with running(app, consumer, retry_consumer):
+        await until(app.rest, "the neighbours are handled")
+        await until(lambda: len(app.store.dead_letters) == 2, "the poison is buried")
+        await until(lambda: not app.uncommitted(topic), "and finished")
+
+    assert {letter.record.content.raw for letter in app.store.dead_letters} == {b"\xff\x00 not ours", b"{}"}
+    assert {letter.record.position.topic for letter in app.store.dead_letters} == {topic}
+    assert len(app.log.records(Topic.DEAD_LETTER)) == 2
+    the_ledger_is_sound(app)
+
+
+@pytest.mark.parametrize(("topic", "worker"), [(Topic.DAILY, consumer), (Topic.RETRY, retry_consumer)])
+async def test_poison_whose_burial_is_not_confirmed_is_kept_until_it_is(topic, worker):
+    app = TwinApp()
+    app.road.silent = True
+    app.log.append(topic, (b"somebody", b"not ours", []))
+    asked = Tries(app.road, "bury")
+
+    async with running(app, worker):
+        await until(lambda: asked.count > 3, "it is tried again and again")
+        assert app.uncommitted(topic) == 1
+        assert app.store.dead_letters == []
+        app.road.silent = ()
+        await until(lambda: not app.uncommitted(topic), "it is finished")
+
+    assert len(app.store.dead_letters) == 1
+
+
+class Tries:
+    """Counts the calls of a method."""
+
+    def __init__(self, what, name):
+        self.count = 0
+        self._method = getattr(what, name)
+        setattr(what, name, self._call)
+
+    def _call(self, *args, **kwargs):
+        self.count += 1
+        return self._method(*args, **kwargs)
+
+
+async def test_what_somebody_else_holds_is_parked_and_delivered_after_the_lease():
+    app = TwinApp()
+    held, free = await published(app, people(2))
+    entry = next(one.entry for one in app.staging.entries() if one.entry.id == held)
+    app.store.claim([ask(entry)], app.instant, app.instant + MINUTE)  # by a consumer that is dead now
+    claims = Tries(app.store, "claim")
+
+    async with running(app, consumer):
+        await until(lambda: app.store.rows[free].state is State.COMPLETED, "the other one is delivered")
+        seen = claims.count
+        await until(lambda: claims.count > seen + 2, "it goes on")
+        app.instant += MINUTE - timedelta(milliseconds=1)
+        seen = claims.count
+        await until(lambda: claims.count > seen + 2, "it goes on")
+        assert set(app.sent()) == {free}
+        assert app.uncommitted(Topic.DAILY)
+        app.instant += timedelta(milliseconds=1)
+        await until(lambda: app.store.rows[held].state is State.COMPLETED, "it is delivered after the lease")
+        await until(lambda: not app.uncommitted(Topic.DAILY), "and finished")
+
+    assert app.sent() == {held: 1, free: 1}
+    assert [step.event for step in app.store.moves if step.id == held][-2:] == [Event.TAKEN_OVER, Event.ACCEPTED]
+
+
+class Gate(ScriptedChannel):
+    """Keeps every letter until it is opened."""
+
+    def __init__(self, answer=lambda letter: Accepted(str(letter.id))):
+        super().__init__(answer)
+        self.open = asyncio.Event()
+
+    async def send(self, letter):
+        outcome = await super().send(letter)
+        await self.open.wait()
+        return outcome
+
+
+@pytest.mark.parametrize("answer", [Accepted("yes"), REFUSED], ids=["accepted", "refused"])
+async def test_without_postgresql_for_a_while_nothing_is_sent_and_nothing_is_sent_twice(answer, log):
+    app = TwinApp()
+    await published(app, people(20))
+    app.channel = Gate(lambda _: answer)
+
+    async with running(app, consumer):
+        await until(lambda: len(app.channel.letters) == app.in_flight, "as many are under way as may be")
+        app.store.down = True
+        app.channel.open.set()
+        await until(lambda: len([one for one in log if one["event"] == "unavailable"]) > 5, "it is told about")
+        assert len(app.channel.letters) == app.in_flight
+        assert app.states() == {State.PENDING: 20}
+        app.store.down = False
+        await until(lambda: not app.states()[State.PENDING], "the rest is sent")
+        await until(lambda: not app.uncommitted(Topic.DAILY), "and finished")
+
+    assert app.sent() == dict.fromkeys(app.store.rows, 1)
+    assert {line["service"] for line in log if line["event"] == "unavailable"} == {"PostgreSQL"}
+    assert app.states() == {State.COMPLETED if isinstance(answer, Accepted) else State.RETRY: 20}
+
+
+async def test_without_kafka_for_a_while_failures_are_handed_on_later_and_nothing_is_sent_twice(log):
+    app = TwinApp()
+    await published(app, people(5))
+    app.channel = Gate(lambda _: REFUSED)
+
+    async with running(app, consumer):
+        await until(lambda: len(app.channel.letters) == 5, "all are under way")
+        app.road.down = True
+        app.channel.open.set()
+        await until(lambda: len([one for one in log if one["event"] == "unavailable"]) > 3, "it is told about")
+        app.road.down, app.road.silent = False, True
+        tries = Tries(app.road, "announce")
+        await until(lambda: tries.count > 3, "unconfirmed ones are tried again")
+        app.road.silent = ()
+        await until(lambda: app.states()[State.RETRY] == 5, "they are handed on")
+
+    assert app.sent() == dict.fromkeys(app.store.rows, 1)
+    the_ledger_is_sound(app)
+
+
+async def test_asked_to_end_in_the_middle_it_finishes_what_it_holds_and_the_next_one_does_the_rest():
+    app = TwinApp()
+    await published(app, people(20))
+    app.channel = gate = Gate()
+
+    async with running(app, consumer) as loops:
+        await until(lambda: len(gate.letters) == app.in_flight, "as many are under way as may be")
+        polls = Tries(app.intakes[-1], "take")
+        loops[0].stop()
+        await until(lambda: polls.count > 3, "it polls on while it drains")
+        gate.open.set()
+
+    assert app.states() == {State.COMPLETED: app.in_flight, State.PENDING: 20 - app.in_flight}
+    assert gate.is_closed
+    async with running(app, consumer):
+        await until(lambda: app.states() == {State.COMPLETED: 20}, "the rest is sent")
+    assert app.sent() == dict.fromkeys(app.store.rows, 1)
+    the_ledger_is_sound(app)
+
+
+@pytest.mark.parametrize(("topic", "worker"), [(Topic.DAILY, consumer), (Topic.RETRY, retry_consumer)])
+async def test_kafka_that_is_away_at_the_start_is_waited_for(topic, worker, log):
+    app = TwinApp()
+    app.log.append(topic, (b"somebody", b"not ours", []))
+    away = [Unavailable("Kafka", "nobody is there")] * 3
+    intake = app.intake
+
+    def refusing(topic):
+        if away:
+            raise away.pop()
+        return intake(topic)
+
+    app.intake = refusing
+    async with running(app, worker):
+        await until(lambda: len(app.store.dead_letters) == 1, "it begins")
+
+    assert len([line for line in log if line["event"] == "unavailable"]) == 3
+
+
+# retry consumer
+
+
+async def test_a_dead_letter_that_is_not_confirmed_leaves_the_try_undecided():
+    app = TwinApp(by_address(gone={"p0"}))
+    (key,) = await published(app, people(1))
+    async with running(app, consumer):
+        await until(lambda: app.states()[State.RETRY] == 1, "the refusal is handed on")
+    app.road.silent = {key}
+    tries = Tries(app.road, "announce")
+
+    async with running(app, retry_consumer):
+        await until(lambda: tries.count > 3, "it is tried again and again")
+        assert app.store.rows[key].state is State.RETRY
+        assert app.uncommitted(Topic.RETRY) == 1
+        app.road.silent = ()
+        await until(lambda: app.states()[State.FAILED] == 1, "it is given up")
+        await until(lambda: not app.uncommitted(Topic.RETRY), "and finished")
+
+    the_ledger_is_sound(app)
+
+
+async def test_the_retry_consumer_loses_nothing_while_postgresql_is_away(log):
+    app = TwinApp(by_address(refused_once={"p0", "p1", "p2"}))
+    await published(app, people(3))
+    async with running(app, consumer):
+        await until(lambda: app.states()[State.RETRY] == 3, "the refusals are handed on")
+    app.store.down = True
+
+    async with running(app, retry_consumer):
+        await until(lambda: len([one for one in log if one["event"] == "unavailable"]) > 2, "it is tried again")
+        app.store.down = False
+        await until(app.rest, "the next tries have their time")
+        app.instant += MINUTE
+        await until(lambda: app.states()[State.PENDING] == 3, "they are published again")
+        await until(lambda: not app.uncommitted(Topic.RETRY), "and finished")
+    async with running(app, consumer):
+        await until(lambda: app.states()[State.COMPLETED] == 3, "they are delivered")
+
+    the_ledger_is_sound(app)
+    assert set(app.sent().values()) == {2}
+
+
+# everything
+
+CHILD = """
+import signal, sys
+from pathlib import Path
+
+place, name = Path(sys.argv[0]).parent, sys.argv[2]
+if name == "builder":
+    sys.exit(3)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+(place / name).touch()
+signal.pause()
+"""
+
+
+@pytest.fixture
+def children(tmp_path, monkeypatch):
+    """In the place of manage.py: a builder that dies at once, and others that live until SIGTERM."""
+    program = tmp_path / "manage.py"
+    program.write_text(CHILD)
+    monkeypatch.setattr(everything.sys, "argv", [str(program)])
+    monkeypatch.setattr(everything, "PAUSE", timedelta(seconds=LOOK))
+    return tmp_path
+
+
+async def test_a_worker_that_keeps_dying_ends_all_of_them_in_order_and_leaves_nobody_behind(children, log):
+    with pytest.raises(Fatal, match="the worker builder died 5 times within a minute"):
+        await asyncio.wait_for(everything.run(QuickLoop("all")), LONGEST)
+
+    started = {line["pid"]: line["name"] for line in log if line["event"] == "worker_started"}
+    assert Counter(started.values()) == dict.fromkeys(everything.WORKERS, 1) | {"builder": 5}
+    assert [line["code"] for line in log if line["event"] == "worker_died"] == [3] * 5
+    ended = {line["name"] for line in log if line["event"] == "worker_ended"}
+    assert ended == set(everything.WORKERS) - {"builder"}
+    assert [pid for pid in started if is_alive(pid)] == []
+
+
+async def test_all_of_them_end_when_it_is_asked_to(children, log, monkeypatch):
+    monkeypatch.setattr(everything, "WORKERS", ("planner", "sweeper"))
+    running_loop = QuickLoop("all")
+    task = asyncio.create_task(everything.run(running_loop))
+    await until(lambda: (children / "planner").exists() and (children / "sweeper").exists(), "they run")
+    running_loop.stop()
+    await asyncio.wait_for(task, LONGEST)
+
+    assert sorted((line["name"], line["code"]) for line in log if line["event"] == "worker_ended") == [
+        ("planner", 0),
+        ("sweeper", 0),
+    ]
