@@ -1,4 +1,4 @@
-"""What the verbs need from the world. Every port has a twin in `adapters/memory.py` that passes the same contract.
+"""What the verbs need from the world. Every port has a twin in `adapters/memory/` that passes the same contract.
 
 Calls take and answer batches. A service that does not answer raises `Unavailable`, and then nothing is known to have
 happened; every call may therefore be made again. Instants are aware and in UTC.
