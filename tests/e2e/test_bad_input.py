@@ -1,6 +1,6 @@
 """What an operator gets wrong: each process says in one line which setting or service it is and what to do, then ends.
 
-An unreachable service is no mistake of the setting: it is told about and waited for, and SIGTERM still ends the process.
+An unreachable service is no mistake of a setting: it is told about and waited for, and SIGTERM still ends the process.
 """
 
 import base64
@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -80,7 +79,7 @@ class Command:
 
     def ask_to_end(self):
         self.process.send_signal(signal.SIGTERM)
-        return self.end()
+        return self.end(seconds=20)  # what a drain may take
 
 
 def secrets_of(given):
@@ -124,25 +123,13 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 # PostgreSQL
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("worker", "planner"),
-        ("worker", "builder"),
-        ("evidence",),
-        ("explain", str(UUID(int=1))),
-        ("generate_test_users",),
-    ],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("arguments", [("worker", "builder"), ("evidence",)], ids=" ".join)
 def test_postgresql_is_not_named(arguments):
     given = {"ENCRYPTION_KEYS": f"k:{KEY}", "OPENAI_KEY": "sk-secret-of-the-model"}
     assert refuses(*arguments, **given) == "POSTGRES_HOST: it is not set. Name the server"
 
 
-@pytest.mark.parametrize(
-    "arguments", [("worker", "planner"), ("worker", "builder"), ("evidence",), ("generate_test_users",)], ids=" ".join
-)
+@pytest.mark.parametrize("arguments", [("worker", "builder"), ("evidence",)], ids=" ".join)
 def test_postgresql_refuses_the_password(database, arguments):
     wrong = database | {"POSTGRES_PASSWORD": "not-the-password-at-all", "OPENAI_KEY": "sk-secret-of-the-model"}
 
@@ -152,7 +139,7 @@ def test_postgresql_refuses_the_password(database, arguments):
     assert said.endswith(". Give the password of POSTGRES_USER")
 
 
-@pytest.mark.parametrize("arguments", [("worker", "planner"), ("evidence",), ("generate_test_users",)], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("worker", "planner"), ("evidence",)], ids=" ".join)
 def test_the_database_does_not_exist(database, arguments):
     said = refuses(*arguments, **database | {"POSTGRES_DB": "nowhere"})
 
@@ -161,8 +148,8 @@ def test_the_database_does_not_exist(database, arguments):
     assert said.endswith(". Name a database that exists, and run migrate")
 
 
-@pytest.mark.parametrize("arguments", [("worker", "planner"), ("evidence",), ("generate_test_users",)], ids=" ".join)
-def test_the_database_is_empty(database, postgres, arguments):
+@pytest.mark.parametrize("arguments", [("worker", "planner"), ("generate_test_users",)], ids=" ".join)
+def test_the_database_is_empty(database, arguments):
     said = refuses(*arguments, **database | {"POSTGRES_DB": "postgres"})
 
     assert said == "POSTGRES_DB: the database has no tables yet. Run manage.py migrate"
@@ -195,11 +182,10 @@ def test_a_command_does_not_wait_for_a_server_that_is_not_there(database):
     ],
     ids=["missing", "text", "no base64", "short", "twice"],
 )
-@pytest.mark.parametrize("arguments", [("worker", "planner"), ("generate_test_users",)], ids=" ".join)
-def test_the_key_ring_cannot_be_used(database, arguments, ring, problem):
+def test_the_key_ring_cannot_be_used(database, ring, problem):
     given = without(database, "ENCRYPTION_KEYS") | ({"ENCRYPTION_KEYS": ring} if ring else {})
 
-    said = refuses(*arguments, **given)
+    said = refuses("worker", "planner", **given)
 
     assert said.startswith(f"ENCRYPTION_KEYS: {problem}. Give ENCRYPTION_KEYS as name:key pairs")
 
@@ -236,9 +222,8 @@ def notifications(given):
 # Redis
 
 
-@pytest.mark.parametrize("name", ["producer", "sweeper"])
-def test_redis_is_not_named(database, name):
-    said = refuses("worker", name, **database | {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{a_stranger()}"})
+def test_redis_is_not_named(database):
+    said = refuses("worker", "producer", **database | {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{a_stranger()}"})
 
     assert said == "REDIS_URL: it is not set. Name the server, for example redis://localhost:6379/0"
 
@@ -270,7 +255,7 @@ def untouched_kafka(tmp_path_factory):
         broker.stop()
 
 
-@pytest.mark.parametrize("name", ["producer", "consumer", "retry-consumer", "sweeper"])
+@pytest.mark.parametrize("name", ["producer", "consumer"])
 def test_kafka_is_not_named(database, valkey, name):
     said = refuses("worker", name, **database | {"REDIS_URL": valkey.url, "EMAIL_HOST": "localhost"})
 
@@ -278,7 +263,7 @@ def test_kafka_is_not_named(database, valkey, name):
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("name", ["producer", "consumer", "retry-consumer", "sweeper"])
+@pytest.mark.parametrize("name", ["producer", "consumer", "retry-consumer"])
 def test_a_topic_is_missing_and_may_not_be_made(database, valkey, untouched_kafka, name):
     given = database | {
         "REDIS_URL": valkey.url,
@@ -323,34 +308,23 @@ def test_no_channel_is_given(database):
     assert said == "EMAIL_HOST: no channel is configured. Set EMAIL_HOST, SMS_BASE_URL or WEBHOOK_SECRET"
 
 
-@pytest.mark.parametrize("name", ["plannner", "loop", ""])
-def test_there_is_no_such_worker(name):
-    code, said = Command("worker", name).end()
+def test_there_is_no_such_worker():
+    code, said = Command("worker", "plannner").end()
 
     assert code != 0
     assert "Traceback" not in said
-    assert re.search(rf"invalid choice: '{name}' \(choose from '?planner'?, '?builder'?", said)
+    assert re.search(r"invalid choice: 'plannner' \(choose from '?planner'?, '?builder'?", said)
 
 
-@pytest.mark.parametrize(
-    ("given", "line"),
-    [
-        ({"KAFKA_BOOTSTRAP_SERVERS": "kafka"}, "KAFKA_BOOTSTRAP_SERVERS must be host:port"),
-        ({"POSTGRES_PORT": "many"}, "POSTGRES_PORT must be a whole number from 1 to 65535, such as 5432."),
-        ({"REDIS_URL": "localhost"}, "REDIS_URL must be a URL that begins with redis:// or rediss://"),
-        ({"SEND_TIMEOUT_SECONDS": "30"}, "DELIVERY_LEASE_SECONDS must be more than three times SEND_TIMEOUT_SECONDS"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_a_malformed_setting_stops_the_start(given, line):
-    code, said = Command("worker", "planner", **given).end()
+def test_a_malformed_setting_stops_the_start():
+    code, said = Command("worker", "planner", KAFKA_BOOTSTRAP_SERVERS="kafka").end()
 
     assert code == 1
-    assert "Traceback" not in said
-    told = said.splitlines()
-    assert told[0] == "The environment cannot be used:"
-    assert told[1].startswith(line)
-    assert told[2:] == ["See .env.example."]
+    assert said.splitlines() == [
+        "The environment cannot be used:",
+        "KAFKA_BOOTSTRAP_SERVERS must be host:port, several with commas between, such as localhost:9092.",
+        "See .env.example.",
+    ]
 
 
 # services that are away
@@ -361,8 +335,6 @@ def test_a_malformed_setting_stops_the_start(given, line):
     [
         ("planner", "PostgreSQL"),
         ("builder", "PostgreSQL"),
-        ("producer", "PostgreSQL"),
-        ("sweeper", "PostgreSQL"),
         ("consumer", "Kafka"),
         ("retry-consumer", "Kafka"),
     ],

@@ -1,110 +1,27 @@
 """The six workers' own `run`, together in one event loop, on twins: the clock is in the test's hand."""
 
 import asyncio
-import threading
-import time
 from collections import Counter
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 import structlog
 
 from healthnotify.adapters.memory.channel import ScriptedChannel
-from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
-from healthnotify.adapters.memory.staging import MemoryStaging
-from healthnotify.adapters.memory.store import MemoryStore
-from healthnotify.adapters.memory.writer import ScriptedWriter
 from healthnotify.domain.delivery import Accepted
-from healthnotify.domain.errors import Fatal, Unavailable
+from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import ENDED, MOVES, Event, State
-from healthnotify.domain.model import Channel, Draft
-from healthnotify.embedded.process import is_alive
+from healthnotify.domain.model import Channel
 from healthnotify.pipeline.ports import DueIndex, Topic
-from healthnotify.workers import builder, consumer, everything, loop, planner, producer, retry_consumer, sweeper
-from tests.builders import BAD_ADDRESS, NOON, PLANNING, REFUSED, a_person, a_preference, ask
-from tests.world import DELIVERING, DUE, MINUTE, PATIENCE, POLICY, SECOND, WRITING
+from healthnotify.workers import builder, consumer, loop, planner, producer, retry_consumer, sweeper
+from tests.builders import BAD_ADDRESS, NOON, REFUSED, a_person, a_preference, ask
+from tests.twin_app import LOOK, TwinApp, running, until
+from tests.world import DUE, MINUTE, POLICY, SECOND
 
 ALL = (planner, builder, producer, consumer, retry_consumer, sweeper)
-LOOK = 0.005  # seconds between two looks
-LONGEST = 20  # seconds until a test that waits for something has failed
 
 pytestmark = pytest.mark.timeout(60)
-
-
-class QuickLoop(loop.Loop):
-    """Pauses are short: what they wait for is the clock in the test's hand."""
-
-    async def pause(self, _):
-        await super().pause(timedelta(seconds=LOOK))
-
-
-class TwinApp:
-    """As `bootstrap.App`, of twins."""
-
-    batch, in_flight, drafts_in_flight = 50, 8, 8
-    delivering, planning, writing, retry_policy, patience = DELIVERING, PLANNING, WRITING, POLICY, PATIENCE
-
-    def __init__(self, answer=lambda letter: Accepted(str(letter.id))):
-        self.instant = NOON
-        self.store = MemoryStore()
-        self.staging = MemoryStaging()
-        self.log = MemoryLog(partitions=2)
-        self.road = MemoryRoad(self.log, clock=self.now)
-        self.channel = ScriptedChannel(answer)
-        self.intakes = []
-        self.writers = []
-
-    def now(self):
-        return self.instant
-
-    def dice(self):
-        return 0.5
-
-    def new_id(self):
-        return uuid4()
-
-    def channels(self):
-        return {Channel.EMAIL: self.channel, Channel.SMS: self.channel}
-
-    def intake(self, topic):
-        self.intakes.append(MemoryIntake(self.log, topic))
-        return self.intakes[-1]
-
-    def writer(self):
-        self.writers.append(ClosableWriter())
-        return self.writers[-1]
-
-    # what tests ask
-
-    def states(self):
-        return Counter(row.state for row in self.store.rows.values())
-
-    def rest(self):
-        """Whether everything that is left waits for the clock."""
-        waiting = [r for r in self.store.rows.values() if r.state is State.RETRY and r.next_attempt_at is not None]
-        return len(waiting) + sum(self.states()[state] for state in ENDED) == len(self.store.rows)
-
-    def due_again(self):
-        waiting = [row for row in self.store.rows.values() if row.state is State.RETRY]
-        return [row for row in waiting if row.next_attempt_at is not None and row.next_attempt_at <= self.instant]
-
-    def uncommitted(self, topic):
-        return sum(map(len, self.log.topics[topic])) - sum(self.log.groups[topic].committed.values())
-
-    def sent(self):
-        return Counter(letter.id for letter in self.channel.letters)
-
-
-class ClosableWriter(ScriptedWriter):
-    def __init__(self):
-        super().__init__([Draft("A walk?", "{greeting}\nTen minutes outside would do.")])
-        self.is_closed = False
-
-    async def close(self):
-        self.is_closed = True
 
 
 @pytest.fixture(autouse=True)
@@ -117,31 +34,6 @@ def _short_waits(monkeypatch):
 def log():
     with structlog.testing.capture_logs() as lines:
         yield lines
-
-
-@asynccontextmanager
-async def running(app, *workers):
-    """These workers run; afterwards they are asked to end, and they do so without an error."""
-    loops = [QuickLoop(worker.__name__.rpartition(".")[2]) for worker in workers]
-    tasks = [asyncio.create_task(worker.run(one, app)) for worker, one in zip(workers, loops, strict=True)]
-    try:
-        yield loops
-        for one in loops:
-            one.stop()
-        async with asyncio.timeout(LONGEST):
-            await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(happened, why):
-    """Look until it has; the other tasks go on meanwhile."""
-    deadline = time.monotonic() + LONGEST
-    while not happened():
-        assert time.monotonic() < deadline, why
-        await asyncio.to_thread(threading.Event().wait, LOOK)
 
 
 async def until_all_ended(app, count):
@@ -316,11 +208,13 @@ class Tries:
 
     def __init__(self, what, name):
         self.count = 0
+        self.seen = []  # the arguments of all calls
         self._method = getattr(what, name)
         setattr(what, name, self._call)
 
     def _call(self, *args, **kwargs):
         self.count += 1
+        self.seen += args
         return self._method(*args, **kwargs)
 
 
@@ -338,6 +232,8 @@ async def test_what_somebody_else_holds_is_parked_and_delivered_after_the_lease(
         app.instant += MINUTE - timedelta(milliseconds=1)
         seen = claims.count
         await until(lambda: claims.count > seen + 2, "it goes on")
+        asked = [one.envelope.id for some in claims.seen if isinstance(some, list) for one in some]
+        assert asked.count(held) == 1  # PostgreSQL is not asked again and again meanwhile
         assert set(app.sent()) == {free}
         assert app.uncommitted(Topic.DAILY)
         app.instant += timedelta(milliseconds=1)
@@ -396,6 +292,7 @@ async def test_without_kafka_for_a_while_failures_are_handed_on_later_and_nothin
         app.road.down, app.road.silent = False, True
         tries = Tries(app.road, "announce")
         await until(lambda: tries.count > 3, "unconfirmed ones are tried again")
+        assert app.uncommitted(Topic.DAILY) == 5
         app.road.silent = ()
         await until(lambda: app.states()[State.RETRY] == 5, "they are handed on")
 
@@ -483,54 +380,3 @@ async def test_the_retry_consumer_loses_nothing_while_postgresql_is_away(log):
 
     the_ledger_is_sound(app)
     assert set(app.sent().values()) == {2}
-
-
-# everything
-
-CHILD = """
-import signal, sys
-from pathlib import Path
-
-place, name = Path(sys.argv[0]).parent, sys.argv[2]
-if name == "builder":
-    sys.exit(3)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-(place / name).touch()
-signal.pause()
-"""
-
-
-@pytest.fixture
-def children(tmp_path, monkeypatch):
-    """In the place of manage.py: a builder that dies at once, and others that live until SIGTERM."""
-    program = tmp_path / "manage.py"
-    program.write_text(CHILD)
-    monkeypatch.setattr(everything.sys, "argv", [str(program)])
-    monkeypatch.setattr(everything, "PAUSE", timedelta(seconds=LOOK))
-    return tmp_path
-
-
-async def test_a_worker_that_keeps_dying_ends_all_of_them_in_order_and_leaves_nobody_behind(children, log):
-    with pytest.raises(Fatal, match="the worker builder died 5 times within a minute"):
-        await asyncio.wait_for(everything.run(QuickLoop("all")), LONGEST)
-
-    started = {line["pid"]: line["name"] for line in log if line["event"] == "worker_started"}
-    assert Counter(started.values()) == dict.fromkeys(everything.WORKERS, 1) | {"builder": 5}
-    assert [line["code"] for line in log if line["event"] == "worker_died"] == [3] * 5
-    ended = {line["name"] for line in log if line["event"] == "worker_ended"}
-    assert ended == set(everything.WORKERS) - {"builder"}
-    assert [pid for pid in started if is_alive(pid)] == []
-
-
-async def test_all_of_them_end_when_it_is_asked_to(children, log, monkeypatch):
-    monkeypatch.setattr(everything, "WORKERS", ("planner", "sweeper"))
-    running_loop = QuickLoop("all")
-    task = asyncio.create_task(everything.run(running_loop))
-    await until(lambda: (children / "planner").exists() and (children / "sweeper").exists(), "they run")
-    running_loop.stop()
-    await asyncio.wait_for(task, LONGEST)
-
-    assert sorted((line["name"], line["code"]) for line in log if line["event"] == "worker_ended") == [
-        ("planner", 0),
-        ("sweeper", 0),
-    ]

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from healthnotify.embedded import interrupts
 from healthnotify.embedded.process import Process, StartFailed
 
 VERSION: Final = "4.3.1"
@@ -57,9 +58,10 @@ def java_version() -> int:
     """Major version of the `java` on the PATH; 0 where there is none."""
     if shutil.which("java") is None:
         return 0
-    said = subprocess.run(
-        ["java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
-    )
+    with interrupts.held():  # a signal between fork and return would leave a child that nobody knows
+        said = subprocess.run(
+            ["java", "-XshowSettings:properties", "-version"], capture_output=True, text=True, check=False
+        )
     for line in said.stderr.splitlines():
         name, _, value = line.partition("=")
         if name.strip() == "java.specification.version":
