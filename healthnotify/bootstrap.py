@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core import signing
 from tzdata import IANA_VERSION
 
-from healthnotify.adapters.telemetry import set_up
+from healthnotify.adapters.telemetry import report_defects, set_up
 from healthnotify.apps import database
 from healthnotify.apps.notifications.store import PostgresStore
 from healthnotify.apps.privacy import keyring
@@ -228,8 +228,9 @@ class App:
 
 
 def app() -> App:
-    """What a worker needs; sets up its logs."""
+    """What a worker needs; sets up its logs and the reports of defects."""
     set_up(_given("log_level"))
+    report_defects(_secret("sentry_dsn"))
     return App()
 
 

@@ -2,15 +2,18 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 import structlog
 
 from healthnotify.domain.delivery import Step
-from healthnotify.domain.errors import HealthNotifyError
+from healthnotify.domain.errors import HealthNotifyError, Misconfigured
 
+FAREWELL: Final = timedelta(seconds=2)  # what a report may hold up the end of a process
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -24,7 +27,6 @@ def set_up(level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             *shared,
-            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(serializer=_bytes),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -38,6 +40,38 @@ def set_up(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
+
+
+def report_defects(dsn: str | None) -> None:
+    """Send defects to the Sentry that `dsn` names: the exception's kind and where it was raised, nothing of anybody.
+
+    Messages are left out, because a library's may quote a value; so are local variables, breadcrumbs and host names.
+    Raises `Misconfigured` for a malformed DSN. The SDK is loaded only where there is one.
+    """
+    if dsn is None:
+        return
+    import sentry_sdk
+    from sentry_sdk.utils import BadDsn
+
+    try:
+        sentry_sdk.init(
+            dsn,
+            default_integrations=False,
+            auto_enabling_integrations=False,
+            include_local_variables=False,
+            include_source_context=False,
+            max_breadcrumbs=0,
+            server_name="",
+            before_send=_without_messages,
+        )
+    except BadDsn:
+        raise Misconfigured("SENTRY_DSN", "it is not a DSN", "Copy it from the project's settings in Sentry") from None
+
+
+def _without_messages(event: Any, _hint: dict[str, Any]) -> Any:
+    for raised in event.get("exception", {}).get("values", []):
+        raised["value"] = ""
+    return event
 
 
 class Log:
@@ -69,11 +103,18 @@ class Log:
         self._log.warning(event, **fields)
 
     def broken(self, event: str, problem: BaseException) -> None:
-        """The end of this process, and why: in our words where we have them, else with a defect's traceback."""
+        """The end of this process, and why: in our words where we have them, else a defect's kind and place.
+
+        Not its message: it is a library's, and may quote an address or a text.
+        """
+        kind = type(problem).__name__
         if isinstance(problem, HealthNotifyError):
-            self._log.error(event, kind=type(problem).__name__, problem=str(problem))
+            self._log.error(event, kind=kind, problem=str(problem))
         else:
-            self._log.error(event, exc_info=problem)
+            self._log.error(event, kind=kind, where=traceback.format_tb(problem.__traceback__))
+            if sentry := sys.modules.get("sentry_sdk"):  # loaded only where a DSN is given
+                sentry.capture_exception(problem)
+                sentry.flush(FAREWELL.total_seconds())
 
 
 def _bytes(event: dict[str, Any], **_: Any) -> bytes:

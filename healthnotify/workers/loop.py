@@ -13,7 +13,7 @@ import uvloop
 
 from healthnotify.adapters.telemetry import Log
 from healthnotify.domain.delivery import Step
-from healthnotify.domain.errors import Unavailable
+from healthnotify.domain.errors import HealthNotifyError, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -196,7 +196,8 @@ def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:
         except BaseException as problem:
             if not (isinstance(problem, Unavailable) and loop.stopping):
                 loop.log.broken("ended", problem)
-                raise
+                # A defect has been told without its message; Python would print that, and all of the traceback, again.
+                raise problem if isinstance(problem, HealthNotifyError) else SystemExit(1) from None
         loop.log.note("ended")
 
     uvloop.run(run())

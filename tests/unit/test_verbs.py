@@ -129,6 +129,22 @@ async def test_whatever_is_wrong_with_the_draft_a_reviewed_template_takes_over(w
     assert "Anna" in message.text
 
 
+async def test_when_a_value_breaks_even_the_template_the_plain_one_takes_over(world, monkeypatch):
+    """No value that facts let through does so today; should one, nobody is told it and nobody is left out."""
+    honest = build.facts_for
+
+    def with_a_link(*, name, **rest):
+        return honest(name=name, **rest) | ({"greeting": "Hi www.example.org,"} if name else {})
+
+    monkeypatch.setattr(build, "facts_for", with_a_link)
+
+    message = await written(world, NotWritten("timeout"))
+
+    assert message.text.startswith("Hello,")
+    assert message.provenance.source == "template"
+    assert message.provenance.why_template == "timeout"
+
+
 async def test_the_model_is_not_even_asked_when_it_is_too_late(world):
     planned(world.store, [a_person()])
     (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
