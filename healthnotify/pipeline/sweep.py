@@ -24,19 +24,25 @@ class Patience:
 def sweep(
     *, now: datetime, limit: int, store: SweepStore, staging: Staging, road: Road, patience: Patience
 ) -> list[Step]:
-    """One round. In a healthy system it finds nothing; each act is a compare-and-set, so it is safe at any time."""
+    """One round. In a healthy system it finds nothing; each act is a compare-and-set, so it is safe at any time.
+
+    Kafka comes last: while it is away the cache is rebuilt all the same.
+    """
     steps = store.expire(now, limit)
-    steps += _republish(now, limit, store, road, patience)
+    _mend_cache(steps, now - patience.due, limit, store, staging)
+    return steps + _republish(now, limit, store, road, patience)
+
+
+def _mend_cache(steps: Sequence[Step], before: datetime, limit: int, store: SweepStore, staging: Staging) -> None:
     try:
         staging.follow(steps)
         if staging.is_cold():
             rebuild(store, staging)
         else:
             for index in DueIndex:
-                staging.put(store.overdue(index, now - patience.due, limit))
+                staging.put(store.overdue(index, before, limit))
     except Unavailable:
-        pass  # publishing reads PostgreSQL until Redis is back; the next round rebuilds it
-    return steps
+        return  # publishing reads PostgreSQL until Redis is back; the next round rebuilds it
 
 
 def rebuild(store: SweepStore, staging: Staging) -> int:
