@@ -40,9 +40,8 @@ def of_sms(server: inbox.Inbox) -> dict[str, str]:
 
 
 def of_kafka(broker: kafka.KafkaBroker | kafka.InProcessBroker) -> dict[str, str]:
-    """Kafka; nobody can create topics in the in-process one, they are there when they are asked for."""
-    variables = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "KAFKA_PARTITIONS": PARTITIONS}
-    return variables | ({"KAFKA_CREATE_TOPICS": "false"} if isinstance(broker, kafka.InProcessBroker) else {})
+    """Kafka; the workers make the topics, in the in-process one by asking for each."""
+    return {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "KAFKA_PARTITIONS": PARTITIONS}
 
 
 def made_up(path: Path) -> dict[str, str]:

@@ -180,3 +180,18 @@ def test_ctrl_c_in_mid_run_leaves_nothing(place):
     assert marked(str(place)) == {}
     assert demo.log(level="error") == []
     assert demo.log(event="ended", worker="consumer")
+
+
+def test_without_java_a_small_broker_takes_kafkas_place_and_it_is_said(place):
+    path = place / "path"
+    path.mkdir()
+    for folder in os.environ["PATH"].split(os.pathsep):
+        for program in Path(folder).glob("*") if folder else ():
+            if program.name not in {"java", "mvn"} and not (path / program.name).is_symlink():
+                (path / program.name).symlink_to(program)
+    demo = Demo(place, 60, PATH=str(path))
+
+    code, sums = demo.end()
+
+    assert "in-process broker takes" in demo.said
+    assert (code, sums["planned"], sums["open"], sums["duplicates"], sums["unaccounted"]) == (0, 60, 0, 0, 0)
