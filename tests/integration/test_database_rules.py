@@ -6,8 +6,12 @@ from itertools import product
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from healthnotify.apps.database import rows
+from healthnotify.apps.notifications.store import building, planning, road, sweeping
+from healthnotify.apps.users import people
 from healthnotify.domain.lifecycle import BEGINNING, MOVES, State
-from tests.builders import NOON, staged
+from healthnotify.pipeline.ports import DueIndex
+from tests.builders import NOON, a_person, staged
 from tests.postgres_store import TestedPostgres
 
 pytestmark = pytest.mark.django_db
@@ -100,47 +104,32 @@ def test_completed_without_an_acceptance_is_refused(entry):
 
 
 @pytest.mark.parametrize(
-    ("index", "query"),
+    ("index", "statement"),
     [
-        ("preferences_due", "SELECT id FROM preferences WHERE next_due_at <= now() ORDER BY next_due_at LIMIT 500"),
-        ("notifications_to_build", "SELECT id FROM notifications WHERE state = 'PLANNED' ORDER BY send_at LIMIT 9"),
-        (
-            "notifications_to_publish",
-            "SELECT id FROM notifications WHERE state = 'STAGED' AND send_at <= now() ORDER BY send_at LIMIT 9",
-        ),
-        (
-            "notifications_to_retry",
-            (
-                "SELECT id FROM notifications WHERE state = 'RETRY' AND next_attempt_at <= now() "
-                "ORDER BY next_attempt_at LIMIT 9"
-            ),
-        ),
-        (
-            "notifications_on_the_road",
-            (
-                "SELECT id FROM notifications "
-                "WHERE (state = 'PENDING' OR (state = 'RETRY' AND next_attempt_at IS NULL)) AND updated_at < now() "
-                "ORDER BY updated_at LIMIT 9"
-            ),
-        ),
+        ("preferences_due", planning.DUE_PREFERENCES),
+        ("notifications_to_build", building.LEASE),
+        ("notifications_to_publish", road.DUE_NOW[DueIndex.DAILY]),
+        ("notifications_to_retry", road.DUE_NOW[DueIndex.RETRY]),
+        ("notifications_to_publish", sweeping.OVERDUE[DueIndex.DAILY]),
+        ("notifications_to_retry", sweeping.OVERDUE[DueIndex.RETRY]),
+        ("notifications_on_the_road", sweeping.STILL),
+        ("notifications_to_expire", sweeping.EXPIRE),
     ],
 )
-def test_every_due_scan_has_its_partial_index(index, query):
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
-        cursor.execute(f"EXPLAIN {query}")
-        plan = "\n".join(row[0] for row in cursor.fetchall())
+def test_every_due_scan_has_its_partial_index(index, statement):
+    names = ("now", "until", "before", "at", "lease_until")
+    parameters = dict.fromkeys(names, NOON) | {"limit": 9, "event": "x", "after": "CANCELLED", "reason": "x"}
+    execute("SET LOCAL enable_seqscan = off")
+    execute("SET LOCAL enable_bitmapscan = off")
+
+    plan = "\n".join(row[0] for row in rows(f"EXPLAIN {statement}", parameters))
 
     assert f"using {index}" in plan
-    assert "Sort" not in plan
+    assert "Seq Scan on notifications" not in plan
 
 
 def test_text_name_and_addresses_stand_nowhere_in_the_clear(entry):
     store = TestedPostgres()
-    from healthnotify.apps.users import people
-    from tests.builders import a_person
-
     people.add([a_person(name="Canary Wren", notes={})], now=NOON, ring=store._ring)
     staged(store, [], NOON + timedelta(minutes=1))
     with connection.cursor() as cursor:

@@ -60,7 +60,7 @@ SWEPT: Final = f"""
 EXPIRE: Final = f"""
     WITH late AS (
         SELECT id, state FROM notifications
-        WHERE (state IN ('PLANNED', 'STAGED') OR (state = 'RETRY' AND next_attempt_at IS NOT NULL))
+        WHERE state IN ('PLANNED', 'STAGED', 'RETRY') AND (state <> 'RETRY' OR next_attempt_at IS NOT NULL)
               AND expires_at <= %(at)s
         ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ), changed AS (
