@@ -7,7 +7,8 @@ from healthnotify.bootstrap import App
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.model import Assignment, Message
 from healthnotify.pipeline import build
-from healthnotify.workers.loop import Flow, Job, Loop
+from healthnotify.workers.flow import Flow, Job
+from healthnotify.workers.loop import Loop
 
 
 async def run(loop: Loop, app: App) -> None:

@@ -10,7 +10,8 @@ from healthnotify.domain.delivery import Poison, Step
 from healthnotify.pipeline import deliver
 from healthnotify.pipeline.bury import bury
 from healthnotify.pipeline.ports import Topic
-from healthnotify.workers.loop import Flow, Job, Loop
+from healthnotify.workers.flow import Flow, Job
+from healthnotify.workers.loop import Loop
 
 WAIT: Final = timedelta(milliseconds=100)
 

@@ -4,10 +4,8 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 import uvloop
 
@@ -15,13 +13,10 @@ from healthnotify.adapters.telemetry import Log
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import HealthNotifyError, Unavailable
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 DRAIN: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(seconds=10)
-AGAIN: Final = timedelta(milliseconds=250)  # before what Kafka did not confirm is tried again
-BREATH: Final = timedelta(milliseconds=20)  # between two looks while it drains
 
 
 class Overrun(Exception):
@@ -90,94 +85,6 @@ class Loop:
         """What `make` gives as soon as its service answers, as `patiently` does it."""
         with ThreadPoolExecutor(1) as thread:
             return await self.patiently(thread, make)
-
-
-@dataclass(frozen=True, slots=True)
-class Job(Generic[Item, Result]):
-    """Work that runs concurrently between a blocking beginning and a blocking end, both on batches.
-
-    `take(room)` answers items to work on and results that need no work; `settle` answers the steps and what it could
-    not settle yet.
-    """
-
-    take: Callable[[int], tuple[Sequence[Item], Sequence[Result]]]
-    work: Callable[[Item], Awaitable[Result]]
-    settle: Callable[[Sequence[Result]], tuple[Sequence[Step], Sequence[Result]]]
-
-
-class Flow(Generic[Item, Result]):
-    """Keeps up to `limit` items in the works.
-
-    `take(0)` is still called while everything is busy, and while it drains: a consumer must keep polling. `idle` is
-    the pause after an empty `take`.
-    """
-
-    def __init__(self, loop: Loop, job: Job[Item, Result], *, limit: int, idle: timedelta = timedelta(0)) -> None:
-        self._loop = loop
-        self._job = job
-        self._limit = limit
-        self._idle = idle
-        self._done: asyncio.Queue[Result] = asyncio.Queue()
-        self._open = 0  # items and results that were taken and are not settled
-
-    async def run(self) -> None:
-        """Until it is asked to end; raises `Overrun` when what is open is not settled within `DRAIN` then.
-
-        What else a part of it raises goes up as it is, not in a group, and ends the other parts.
-        """
-        try:
-            async with asyncio.TaskGroup() as group:
-                others = [group.create_task(self._settling()), group.create_task(self._loop.overrun())]
-                await self._taking(group)
-                for other in others:
-                    other.cancel()
-        except BaseExceptionGroup as problems:
-            raise first_of(problems, self._loop.log) from None
-
-    async def _taking(self, group: asyncio.TaskGroup) -> None:
-        with ThreadPoolExecutor(1) as thread:
-            while not (self._loop.stopping and self._open == 0):
-                room = 0 if self._loop.stopping else max(0, self._limit - self._open)
-                try:
-                    items, results = await self._loop.patiently(thread, partial(self._job.take, room))
-                except Unavailable:  # asked to end: what is open may still be settled
-                    items, results = [], []
-                    await asyncio.sleep(AGAIN.total_seconds())
-                self._open += len(items) + len(results)
-                for result in results:
-                    self._done.put_nowait(result)
-                for item in items:
-                    group.create_task(self._work(item))
-                if not items:
-                    await asyncio.sleep((BREATH if self._loop.stopping else self._idle).total_seconds())
-
-    async def _work(self, item: Item) -> None:
-        self._done.put_nowait(await self._job.work(item))
-
-    async def _settling(self) -> None:
-        with ThreadPoolExecutor(1) as thread:
-            while True:
-                batch = [await self._done.get()]
-                while not self._done.empty():
-                    batch.append(self._done.get_nowait())
-                try:
-                    steps, left = await self._loop.patiently(thread, partial(self._job.settle, batch))
-                except Unavailable:  # asked to end: tried again for as long as the drain may last
-                    steps, left = [], batch
-                self._loop.log.steps(steps)
-                self._open -= len(batch) - len(left)
-                for result in left:
-                    self._done.put_nowait(result)
-                if left:
-                    await asyncio.sleep(AGAIN.total_seconds())
-
-
-def first_of(problems: BaseExceptionGroup[BaseException], log: Log) -> BaseException:
-    """What ended a group of tasks; what came up beside it is logged."""
-    first, *others = problems.exceptions
-    for other in others:
-        log.broken("also", other)
-    return first
 
 
 def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:

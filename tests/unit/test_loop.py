@@ -12,8 +12,10 @@ import structlog
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Fatal, Misconfigured, Unavailable
 from healthnotify.domain.lifecycle import Event, State
+from healthnotify.workers import flow as flows
 from healthnotify.workers import loop as loops
-from healthnotify.workers.loop import Flow, Job, Loop, Overrun
+from healthnotify.workers.flow import Flow, Job
+from healthnotify.workers.loop import Loop, Overrun
 from tests.builders import NOON
 
 LONG = timedelta(hours=1)  # nobody waits for it to pass
@@ -43,7 +45,7 @@ def loop():
 def _short_waits(monkeypatch):
     """So that nothing here takes as long as a worker's real pauses; no test measures them."""
     for name in ("AGAIN", "BREATH"):
-        monkeypatch.setattr(loops, name, timedelta(milliseconds=1))
+        monkeypatch.setattr(flows, name, timedelta(milliseconds=1))
 
 
 def script(loop, *turns):
