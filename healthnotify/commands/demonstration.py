@@ -32,15 +32,15 @@ from healthnotify.workers.everything import WORKERS
 #: The demo is impatient; nothing else about it differs from a real installation.
 IMPATIENT: Final = {
     "RETRY_FIRST_SECONDS": "2",
-    "RETRY_LONGEST_SECONDS": "10",
+    "RETRY_LONGEST_SECONDS": "4",
     "DELIVERY_LEASE_SECONDS": "20",
     "SEND_TIMEOUT_SECONDS": "5",
     "PLAN_AHEAD_SECONDS": "60",
 }
 #: Between entering people and the first preferred time: the planner plans, the model writes.
-LEAD: Final = timedelta(seconds=5)
+LEAD: Final = timedelta(seconds=4)
 #: The preferred times are spread over this.
-SPREAD: Final = timedelta(seconds=7)
+SPREAD: Final = timedelta(seconds=6)
 PATIENCE: Final = timedelta(minutes=3)
 LOOK: Final = 0.3  # seconds between two looks at the ledger
 SHOWN: Final = 3
