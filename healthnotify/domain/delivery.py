@@ -1,7 +1,6 @@
 """The nouns of the road: what travels, what is claimed, what a channel answers, what is recorded."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -195,4 +194,3 @@ class Step:
     attempt: int = 0
     reason: str | None = None
     due_at: datetime | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)

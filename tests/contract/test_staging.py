@@ -158,32 +158,9 @@ class TestDue:
 
         assert due_ids(staging, limit=len(entries) + 1) == [entry.id for entry in reversed(entries)]
 
-    def test_what_is_unlisted_does_not_come_back_until_it_is_put_again(self, staging):
-        staging.put([an_entry(1), an_entry(2)])
-        first, _ = staging.due(DueIndex.DAILY, NOW, 9, HIDE)
-        staging.unlist(DueIndex.DAILY, [first])
-        assert due_ids(staging, now=NOW + HIDE) == [an_id(1) if first.id == an_id(2) else an_id(2)]
-
-        staging.put([an_entry(1), an_entry(2)])  # by the sweeper, because PostgreSQL says that they still wait
-        assert due_ids(staging, now=NOW + HIDE) == [first.id]
-
-    def test_a_later_attempt_is_not_unlisted_with_the_earlier_one(self, staging):
-        staging.put([an_entry(state=State.RETRY, attempt=1)])
-        first = staging.due(DueIndex.RETRY, NOW, 9, HIDE)
-        staging.follow([REPUBLISHED, replace(SCHEDULED, attempt=2)])
-        staging.unlist(DueIndex.RETRY, first)
-
-        assert due_ids(staging, DueIndex.RETRY, now=NOW + MINUTE) == [an_id(1)]
-
-    def test_unlisting_what_has_no_entry_is_fine(self, staging):
-        staging.unlist(DueIndex.DAILY, [a_due(an_entry())])
-
-        assert due_ids(staging) == []
-
     def test_empty_batches_are_fine(self, staging):
         staging.put([])
         staging.follow([])
-        staging.unlist(DueIndex.DAILY, [])
 
         assert list(staging.entries()) == []
 
@@ -392,14 +369,8 @@ def _operations() -> st.SearchStrategy[Callable[[Staging], object]]:
         st.integers(0, 2),
     )
     due = st.builds(lambda i, at, limit: lambda s: s.due(i, at, limit, HIDE), index, instant, st.integers(1, 3))
-    unlist = st.builds(
-        lambda i, n, attempt: lambda s: s.unlist(i, [a_due(an_entry(n, attempt=attempt))]),
-        index,
-        number,
-        st.integers(0, 2),
-    )
     rare = st.sampled_from([lambda s: s.clear(), lambda s: s.warm(), lambda s: s.forget(), lambda s: s.is_cold()])
-    return st.one_of(put, put, follow, follow, due, due, unlist, rare)
+    return st.one_of(put, put, follow, follow, due, due, rare)
 
 
 @given(operations=st.lists(_operations(), max_size=25))

@@ -21,7 +21,6 @@ from tests.contract.test_staging import (
     HIDE,
     NOW,
     PUBLISHED,
-    a_due,
     an_entry,
     an_id,
     due_ids,
@@ -34,7 +33,6 @@ EVERY_CALL = {
     "put": lambda staging: staging.put([an_entry()]),
     "follow": lambda staging: staging.follow([PUBLISHED]),
     "due": lambda staging: staging.due(DueIndex.DAILY, NOW, 9, HIDE),
-    "unlist": lambda staging: staging.unlist(DueIndex.DAILY, [a_due(an_entry())]),
     "is_cold": lambda staging: staging.is_cold(),
     "clear": lambda staging: staging.clear(),
     "warm": lambda staging: staging.warm(),
@@ -234,12 +232,6 @@ class TestKeys:
     def test_a_step_takes_its_id_out_of_the_indexes_even_without_an_entry(self, redis_staging):
         redis_staging._redis.zadd("healthnotify:due:daily", {str(an_id(1)): 0})
         redis_staging.follow([PUBLISHED])
-
-        assert redis_staging._redis.exists("healthnotify:due:daily") == 0
-
-    def test_an_id_is_unlisted_even_without_an_entry(self, redis_staging):
-        redis_staging._redis.zadd("healthnotify:due:daily", {str(an_id(1)): 0})
-        redis_staging.unlist(DueIndex.DAILY, [a_due(an_entry())])
 
         assert redis_staging._redis.exists("healthnotify:due:daily") == 0
 

@@ -67,14 +67,6 @@ class MemoryStaging:
                 found += self._take(index, id_, score(now + hide))
             return found
 
-    def unlist(self, index: DueIndex, dues: Sequence[Due]) -> None:
-        """See `ports.Staging`."""
-        with self._serving():
-            for one in dues:
-                held = self._held.get(one.id)
-                if held is None or held.entry.attempt <= one.attempt:
-                    self._due[index].pop(one.id, None)
-
     def is_cold(self) -> bool:
         """See `ports.Staging`."""
         with self._serving():

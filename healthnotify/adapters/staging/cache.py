@@ -34,7 +34,6 @@ class RedisStaging(Inspection):
         self._put = redis.register_script(scripts.PUT)
         self._follow = redis.register_script(scripts.FOLLOW)
         self._due = redis.register_script(scripts.DUE)
-        self._unlist = redis.register_script(scripts.UNLIST)
         self._is_warm = redis.register_script(scripts.IS_WARM)
         self._begin_rebuild = redis.register_script(scripts.BEGIN_REBUILD)
         self._warm = redis.register_script(scripts.WARM)
@@ -76,13 +75,6 @@ class RedisStaging(Inspection):
             if looked_at < size:
                 break
         return found
-
-    def unlist(self, index: DueIndex, dues: Sequence[Due]) -> None:
-        """See `ports.Staging`."""
-        for chunk in chunks(dues, keys.CHUNK):
-            arguments = [keys.ENTRY, *(part for one in chunk for part in (str(one.id), one.attempt))]
-            with meaning():
-                self._unlist(keys=[keys.DUE[index]], args=arguments)
 
     def is_cold(self) -> bool:
         """Whether `warm` did not mark this run of the server: flushed, restarted, failed over or rolled back."""

@@ -135,14 +135,6 @@ end
 return {#ids, found}
 """
 
-#: KEYS: the due index. ARGV: prefix of entries, then items: id, attempt. A later attempt may wait there already.
-UNLIST: Final = _DOES_NOT_GROW + """
-for i = 2, #ARGV, 2 do
-    local attempt = tonumber(redis.call('HGET', ARGV[1] .. ARGV[i], 'attempt'))
-    if not attempt or attempt <= tonumber(ARGV[i + 1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
-end
-"""
-
 #: KEYS: warm. Answers 1 or 0.
 IS_WARM: Final = _DOES_NOT_GROW + "return is_warm(KEYS[1]) and 1 or 0"
 
