@@ -63,6 +63,7 @@ def _sender(value: str) -> str:
 
 # Each description completes "NAME must be …", for the message about a value that is not.
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
+AnyPort = Annotated[int, Field(ge=0, le=65535, description="a whole number from 0 to 65535")]
 Positive = Annotated[int, Field(ge=1, le=MOST, description=f"a whole number from 1 to {MOST}")]
 Seconds = Annotated[float, Field(gt=0, le=LONGEST, description=f"a number of seconds above 0, at most {LONGEST}")]
 Switch = Annotated[bool, Field(description="true or false")]
@@ -87,8 +88,17 @@ class Environment(BaseModel):
     django_secret_key: SecretStr | None = None
     encryption_keys: SecretStr | None = None
     public_url: Url = "http://localhost:8000"
+    allowed_hosts: str = ""
     sentry_dsn: SecretStr | None = None
     log_level: LogLevel = "info"
+
+    web_host: str = "127.0.0.1"
+    web_port: Port = 8000
+    trusted_proxies: str = "127.0.0.1"
+    api_requests_per_minute: Positive = 6000
+    address_requests_per_minute: Positive = 12_000
+    health_host: str = "127.0.0.1"
+    health_port: AnyPort = 9400
 
     postgres_host: str | None = None
     postgres_port: Port = 5432
@@ -134,6 +144,11 @@ class Environment(BaseModel):
     delivery_lease_seconds: Seconds = 60
     send_timeout_seconds: Seconds = 15
     in_flight: Positive = 256
+
+    @property
+    def allowed_host_names(self) -> list[str]:
+        """`allowed_hosts`, taken apart."""
+        return [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
 
     @model_validator(mode="after")
     def _leases_outlast_calls(self) -> Self:

@@ -9,22 +9,26 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, cached_property
+from os import getpid
+from socket import gethostname
+from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
-from django.conf import settings
-from django.core import signing
 from tzdata import IANA_VERSION
 
-from healthnotify.adapters.telemetry import report_defects, set_up
+from healthnotify.adapters.pulse import Pulse
+from healthnotify.adapters.telemetry import Log, report_defects, set_up
 from healthnotify.apps import database
 from healthnotify.apps.notifications.store import PostgresStore
+from healthnotify.apps.operations import reports
 from healthnotify.apps.privacy import keyring
+from healthnotify.apps.wiring import Wired
 from healthnotify.domain.delivery import Letter
 from healthnotify.domain.errors import Misconfigured
 from healthnotify.domain.model import Channel
 from healthnotify.domain.retry_policy import RetryPolicy
+from healthnotify.given import is_given, needed, seconds, secret, setting
 from healthnotify.pipeline.build import Writing
 from healthnotify.pipeline.deliver import Delivering
 from healthnotify.pipeline.plan import Planning
@@ -32,27 +36,13 @@ from healthnotify.pipeline.ports import ChannelPort, Topic
 from healthnotify.pipeline.sweep import Patience
 
 if TYPE_CHECKING:
-    from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings
-    from healthnotify.adapters.llm import OpenAIWriter
+    from healthnotify.adapters.counted import CountedStaging, CountedWriter, WatchedIntake
+    from healthnotify.adapters.kafka import KafkaLag, KafkaRoad, KafkaSettings
     from healthnotify.adapters.staging import RedisStaging
+    from healthnotify.adapters.watch import Watch
 
 #: A builder keeps an assignment for this much longer than the model may take, to judge and save what it wrote.
 SAVING: Final = timedelta(seconds=40)
-
-
-EMBEDDABLE: Final = (
-    "postgres_host",
-    "redis_url",
-    "kafka_bootstrap_servers",
-    "openai_key",
-    "openai_base_url",
-    "openai_requests_per_minute",
-    "email_host",
-    "sms_base_url",
-    "encryption_keys",
-    "django_secret_key",
-    "webhook_secret",
-)
 
 
 def now() -> datetime:
@@ -68,35 +58,29 @@ def dice(seed: int | None = None) -> Dice:
     return Dice(seed)
 
 
-def given() -> dict[str, str]:
-    """What the environment names of everything that could be embedded instead."""
-    named = settings.ENVIRONMENT.model_fields_set & set(EMBEDDABLE)
-    return {name.upper(): str(_plain(_given(name))) for name in named if _given(name)}
-
-
 def ring() -> keyring.KeyRing:
     """The key ring of `ENCRYPTION_KEYS`. Raises `Misconfigured`."""
-    return keyring.parse(_secret("encryption_keys"))
+    return keyring.parse(secret("encryption_keys"))
 
 
 def staging() -> RedisStaging:
     """The cache that `REDIS_URL` names. Raises `Misconfigured`."""
     from healthnotify.adapters.staging import connect
 
-    return connect(_needed("redis_url", _secret("redis_url"), "Name the server, for example redis://localhost:6379/0"))
+    return connect(needed("redis_url", secret("redis_url"), "Name the server, for example redis://localhost:6379/0"))
 
 
 def kafka() -> KafkaSettings:
     """How to reach Kafka. Raises `Misconfigured`."""
     from healthnotify.adapters.kafka import KafkaSettings
 
-    servers = _needed("kafka_bootstrap_servers", _given("kafka_bootstrap_servers"), "Name it as host:port")
+    servers = needed("kafka_bootstrap_servers", setting("kafka_bootstrap_servers"), "Name it as host:port")
     return KafkaSettings(
         bootstrap_servers=servers,
-        partitions=_given("kafka_partitions"),
-        replication=_given("kafka_replication"),
-        group_protocol=_given("kafka_group_protocol"),
-        create_topics=_given("kafka_create_topics"),
+        partitions=setting("kafka_partitions"),
+        replication=setting("kafka_replication"),
+        group_protocol=setting("kafka_group_protocol"),
+        create_topics=setting("kafka_create_topics"),
     )
 
 
@@ -107,43 +91,46 @@ class App:
     batch: int = 500
     drafts_in_flight: int = 64
     patience: Patience = field(default_factory=Patience)
+    pulse: Pulse = field(default_factory=Pulse)
 
     @property
     def in_flight(self) -> int:
         """How many claimed notifications a consumer may hold."""
-        return int(_given("in_flight"))
+        return int(setting("in_flight"))
 
     @property
     def planning(self) -> Planning:
         """How far ahead is planned."""
-        return Planning(_seconds("plan_ahead"), _seconds("expires_after"), IANA_VERSION)
+        return Planning(seconds("plan_ahead"), seconds("expires_after"), IANA_VERSION)
 
     @property
     def writing(self) -> Writing:
         """How long the model may take."""
-        return Writing(lease=_seconds("writing_deadline") + SAVING, deadline=_seconds("writing_deadline"))
+        return Writing(lease=seconds("writing_deadline") + SAVING, deadline=seconds("writing_deadline"))
 
     @cached_property
     def delivering(self) -> Delivering:
         """How long a claim lasts."""
-        return Delivering(_seconds("delivery_lease"), _seconds("send_timeout"), _given("daily_cap"))
+        return Delivering(seconds("delivery_lease"), seconds("send_timeout"), setting("daily_cap"))
 
     @cached_property
     def retry_policy(self) -> RetryPolicy:
         """How patient we are."""
-        return RetryPolicy(_given("retry_attempts"), _seconds("retry_first"), _seconds("retry_longest"))
+        return RetryPolicy(setting("retry_attempts"), seconds("retry_first"), seconds("retry_longest"))
 
     @cached_property
     def store(self) -> PostgresStore:
         """PostgreSQL. Raises `Misconfigured` or `Unavailable` when it cannot be used."""
-        _needed("postgres_host", _given("postgres_host"), "Name the server")
+        needed("postgres_host", setting("postgres_host"), "Name the server")
         database.check()
         return PostgresStore(ring())
 
     @cached_property
-    def staging(self) -> RedisStaging:
+    def staging(self) -> CountedStaging:
         """Redis."""
-        return staging()
+        from healthnotify.adapters.counted import CountedStaging
+
+        return CountedStaging(staging(), self.pulse)
 
     @cached_property
     def road(self) -> KafkaRoad:
@@ -153,27 +140,30 @@ class App:
         ensure_topics(kafka())
         return KafkaRoad(kafka(), clock=now)
 
-    def intake(self, topic: Topic) -> KafkaIntake:
+    def intake(self, topic: Topic) -> WatchedIntake:
         """Kafka, to read that topic."""
+        from healthnotify.adapters.counted import WatchedIntake
         from healthnotify.adapters.kafka import KafkaIntake, ensure_topics
 
         ensure_topics(kafka())
-        return KafkaIntake(kafka(), topic)
+        return WatchedIntake(KafkaIntake(kafka(), topic), topic, self.pulse)
 
-    def writer(self) -> OpenAIWriter:
+    def writer(self) -> CountedWriter:
         """The language model. Raises `Misconfigured` when neither a key nor a server is given."""
+        from healthnotify.adapters.counted import CountedWriter
         from healthnotify.adapters.llm import OpenAIWriter
 
-        key, base_url = _secret("openai_key"), _given("openai_base_url")
+        key, base_url = secret("openai_key"), setting("openai_base_url")
         if not (key or base_url):
             raise Misconfigured("OPENAI_KEY", "it is not set, nor is OPENAI_BASE_URL", "Give the key, or a server")
-        return OpenAIWriter(
+        writer = OpenAIWriter(
             key=key or "none",
             base_url=base_url,
-            model=_given("openai_model"),
-            requests_per_minute=_given("openai_requests_per_minute"),
-            redis_url=_secret("redis_url"),
+            model=setting("openai_model"),
+            requests_per_minute=setting("openai_requests_per_minute"),
+            redis_url=secret("redis_url"),
         )
+        return CountedWriter(writer)
 
     def channels(self) -> dict[Channel, ChannelPort]:
         """Every way out that is configured. Raises `Misconfigured` when there is none."""
@@ -182,31 +172,31 @@ class App:
         from healthnotify.adapters.channels.webhook import WebhookChannel
 
         made: dict[Channel, ChannelPort] = {}
-        timeout = _seconds("send_timeout")
-        if _given("email_host"):
+        timeout = seconds("send_timeout")
+        if setting("email_host"):
             made[Channel.EMAIL] = SmtpChannel(
-                host=_given("email_host"),
-                port=_given("email_port"),
-                user=_given("email_host_user"),
-                password=_secret("email_host_password") or "",
-                use_tls=_given("email_use_tls"),
-                sender=_given("default_from_email"),
+                host=setting("email_host"),
+                port=setting("email_port"),
+                user=setting("email_host_user"),
+                password=secret("email_host_password") or "",
+                use_tls=setting("email_use_tls"),
+                sender=setting("default_from_email"),
                 unsubscribe_url=unsubscribe_url,
                 clock=now,
                 timeout=timeout,
             )
-        if _given("sms_base_url"):
+        if setting("sms_base_url"):
             made[Channel.SMS] = TwilioSms(
-                base_url=_given("sms_base_url"),
-                account=_given("sms_account"),
-                token=_secret("sms_token") or "",
-                sender=_given("sms_from"),
+                base_url=setting("sms_base_url"),
+                account=setting("sms_account"),
+                token=secret("sms_token") or "",
+                sender=setting("sms_from"),
                 timeout=timeout,
                 clock=now,
             )
-        if secret := _secret("webhook_secret"):
+        if signs_with := secret("webhook_secret"):
             made[Channel.WEBHOOK] = WebhookChannel(
-                secret=secret, allow_private=_given("webhook_allow_private"), timeout=timeout, clock=now
+                secret=signs_with, allow_private=setting("webhook_allow_private"), timeout=timeout, clock=now
             )
         if not made:
             raise Misconfigured(
@@ -227,37 +217,83 @@ class App:
         return uuid4()
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where the web process listens, and whose word about a caller's address is taken."""
+
+    host: str
+    port: int
+    trusted_proxies: str
+    url: str  #: where people reach it
+
+
+def serving() -> Serving:
+    """Where the web process listens."""
+    port = setting("web_port")
+    url = setting("public_url") if is_given("public_url") else f"http://localhost:{port}"
+    return Serving(setting("web_host"), port, setting("trusted_proxies"), url)
+
+
+def web() -> None:
+    """Set up the web process's log and reports. Raises `Misconfigured` when its pages could not work."""
+    set_up(setting("log_level"))
+    report_defects(secret("sentry_dsn"))
+    wired()
+
+
+@cache
+def wired() -> Wired:
+    """What the pages and the API may use. Raises `Misconfigured` when they could not work."""
+    from healthnotify.adapters.limits import RequestLimits
+
+    needed("django_secret_key", secret("django_secret_key"), "Give 50 random characters")
+    return Wired(
+        now=now,
+        ring=ring(),
+        limiter=RequestLimits(secret("redis_url")),
+        log=Log("web"),
+        requests_per_minute=setting("api_requests_per_minute"),
+        address_requests_per_minute=setting("address_requests_per_minute"),
+        expires_after_seconds=setting("expires_after_seconds"),
+        http_webhooks=setting("webhook_allow_private"),
+    )
+
+
+def watch(worker: str, pulse: Pulse) -> Watch:
+    """Looks after this process, which is of that kind; it asks and answers nothing yet."""
+    from healthnotify.adapters.watch import Process, watching
+
+    @cache
+    def cached() -> RedisStaging:
+        return staging()
+
+    @cache
+    def lag() -> KafkaLag:
+        from healthnotify.adapters.kafka import KafkaLag
+
+        return KafkaLag(kafka())
+
+    return watching(
+        Process(uuid4(), worker, gethostname(), getpid(), now()),
+        pulse,
+        lease=seconds("delivery_lease"),
+        reports=reports,
+        clock=now,
+        ask_postgresql=database.ping,
+        due_sizes=lambda: cached().due_sizes(),
+        look_at_road=lambda: lag().look(),
+    )
+
+
 def app() -> App:
     """What a worker needs; sets up its logs and the reports of defects."""
-    set_up(_given("log_level"))
-    report_defects(_secret("sentry_dsn"))
+    set_up(setting("log_level"))
+    report_defects(secret("sentry_dsn"))
     return App()
 
 
 def unsubscribe_url(letter: Letter) -> str:
-    """The user's own page for that category; the token is signed, so nobody can make one for somebody else."""
-    token = signing.dumps([str(letter.user_id), letter.category.value], salt="preferences")
-    return f"{_given('public_url').rstrip('/')}/p/{token}/"
+    """The user's own page for that category."""
+    from healthnotify.apps.users.own_page import token_for
 
-
-def _given(name: str) -> Any:
-    return getattr(settings.ENVIRONMENT, name)
-
-
-def _secret(name: str) -> str | None:
-    secret = _given(name)
-    return None if secret is None else str(_plain(secret))
-
-
-def _plain(value: Any) -> Any:
-    return value.get_secret_value() if hasattr(value, "get_secret_value") else value
-
-
-def _seconds(name: str) -> timedelta:
-    return timedelta(seconds=_given(f"{name}_seconds"))
-
-
-def _needed(name: str, value: Any, fix: str) -> Any:
-    if not value:
-        raise Misconfigured(name.upper(), "it is not set", fix)
-    return value
+    return f"{setting('public_url').rstrip('/')}/p/{token_for(letter.user_id, letter.category)}/"

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, time, timedelta
 from uuid import uuid4
 
+from healthnotify.domain.ad_hoc import AdHoc, Wanted, appoint
 from healthnotify.domain.delivery import Ask, Due, Envelope, Failure, FailureKind
-from healthnotify.domain.model import Category, Channel, Goal, Message, Provenance
+from healthnotify.domain.model import Category, Channel, Draft, Goal, Message, Provenance
 from healthnotify.domain.people import NewGoal, NewPerson, NewPreference
 from healthnotify.pipeline.plan import Planning, plan
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PLANNING = Planning(ahead=timedelta(minutes=15), expires_after=timedelta(hours=4), tzdata="2026.6")
+WORDS = Draft("Your appointment", "{greeting}\nWe look forward to seeing you.")
 REFUSED = Failure(FailureKind.TRANSIENT, "smtp_451")
 BAD_ADDRESS = Failure(FailureKind.PERMANENT, "smtp_550")
 
@@ -48,6 +50,21 @@ def staged(store, people=None, at=NOON):
     planned(store, [a_person()] if people is None else people, at)
     assignments = store.lease_planned(at, at + timedelta(minutes=1), 1000)
     return store.stage([a_message(one) for one in assignments], at)[1]
+
+
+def an_ad_hoc(user_id, at=NOON, **but) -> AdHoc:
+    """Somebody asked for it, with words of its own, to be sent at once by e-mail."""
+    wanted = Wanted(**({"category": Category.SERVICE, "channel": Channel.EMAIL, "draft": WORDS} | but))
+    return appoint(
+        wanted,
+        identity=uuid4(),
+        user_id=user_id,
+        timezone="Europe/Berlin",
+        asked_by="key:test",
+        now=at,
+        expires_after=PLANNING.expires_after,
+        tzdata=PLANNING.tzdata,
+    )
 
 
 def record_of(entry, attempt=1) -> Envelope:

@@ -5,7 +5,13 @@ import pytest
 from config.environment import names
 from tests.postgres_store import TestedPostgres
 
-pytest_plugins = ["tests.kafka_fixture", "tests.valkey_fixture"]
+pytest_plugins = [
+    "tests.admin_client",
+    "tests.api_client",
+    "tests.kafka_fixture",
+    "tests.valkey_fixture",
+    "tests.web_server",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +22,18 @@ def _nothing_of_the_developers(monkeypatch):
             monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker):
+    """The tests' database, also where no test is marked: pytest-django's own looks for the marks of those that run."""
+    from django.test.utils import setup_databases, teardown_databases
+
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
 @pytest.fixture
 def committed(django_db_setup, django_db_blocker):
     """A store whose rows other threads see; afterwards the tables are emptied, past the rule that forbids it."""
@@ -24,7 +42,8 @@ def committed(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         yield TestedPostgres()
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE moves DISABLE TRIGGER USER")
+            cursor.execute("ALTER TABLE moves DISABLE TRIGGER USER; ALTER TABLE audit DISABLE TRIGGER USER")
             cursor.execute("TRUNCATE users, notifications, moves, dead_letters CASCADE")
-            cursor.execute("ALTER TABLE moves ENABLE TRIGGER USER")
+            cursor.execute("TRUNCATE operators, api_keys, kept_answers, audit, axes_accessattempt CASCADE")
+            cursor.execute("ALTER TABLE moves ENABLE TRIGGER USER; ALTER TABLE audit ENABLE TRIGGER USER")
         connection.close()

@@ -59,6 +59,7 @@ class LazyPostgres:
 
 _lazy = LazyPostgres()
 _lazy.announce()
+os.environ["DJANGO_SECRET_KEY"] = secrets.token_hex(25)  # read by the settings before any test could say it
 atexit.register(_lazy.end)  # some ways out of pytest, such as --help, never come to pytest_unconfigure
 
 

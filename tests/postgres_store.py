@@ -1,10 +1,15 @@
 """The PostgreSQL store with the switches that its twin has for tests."""
 
+from django.db.models import F
+
+from healthnotify.apps.notifications.asking import write_down
 from healthnotify.apps.notifications.models import Notification
+from healthnotify.apps.notifications.redrive import Chosen, redrive
 from healthnotify.apps.notifications.store import PostgresStore
 from healthnotify.apps.privacy import keyring
+from healthnotify.apps.privacy.models import WrappedKey
 from healthnotify.apps.users import people
-from healthnotify.apps.users.models import Preference, User
+from healthnotify.apps.users.models import Address, Preference, User, UserGoal
 
 RING = keyring.parse(keyring.new_key("test"))
 
@@ -20,6 +25,14 @@ class TestedPostgres(PostgresStore):
     def add(self, some, now):
         return people.add(some, now=now, ring=RING)
 
+    def ask(self, wanted, at):
+        key = RING.unwrap(wanted.plan.user_id, WrappedKey.objects.get(user_id=wanted.plan.user_id).wrapped)
+        return write_down(wanted, key, at)
+
+    def redrive(self, ids, *, at, accept_duplicates=False):
+        chosen = Chosen(ids=tuple(ids))
+        return redrive(chosen, actor="operator:test", at=at, dry_run=False, accept_duplicates=accept_duplicates)
+
     def state(self, key):
         return Notification.objects.get(id=key).state
 
@@ -28,6 +41,19 @@ class TestedPostgres(PostgresStore):
 
     def erase(self, user_id):
         User.objects.get(id=user_id).data_key.delete()
+
+    def forget_addresses(self, user_id):
+        Address.objects.filter(user_id=user_id).delete()
+
+    def user_ids(self):
+        return list(User.objects.order_by("created_at").values_list("id", flat=True))
+
+    def forget_goals(self, user_id):
+        UserGoal.objects.filter(user_id=user_id).delete()
+
+    def revise(self, user_id, next_due_at):
+        """As a change of a preference does, but for what it supersedes."""
+        Preference.objects.filter(user_id=user_id).update(revision=F("revision") + 1, next_due_at=next_due_at)
 
     def opt_out(self, user_id):
         Preference.objects.filter(user_id=user_id).update(enabled=False)

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from healthnotify.domain.delivery import Position
+from healthnotify.domain.delivery import DeadLetter, Position
 from healthnotify.pipeline.ports import Announced, DueIndex, Topic
 from tests.builders import (
+    BAD_ADDRESS,
     NOON,
     REFUSED,
     ask,
@@ -36,6 +37,13 @@ def waiting(store, entry, until, attempt=1, at=LATER):
     """A try that failed and whose next one has its time."""
     (undecided,) = refused(store, entry, attempt=attempt, at=at)
     return store.wait({entry.id: (undecided, until)}, at)
+
+
+def failed(store, entry, attempt=1, reason="smtp_550", at=LATER):
+    """Tried, refused, given up."""
+    (undecided,) = refused(store, entry, BAD_ADDRESS, attempt, at)
+    store.give_up([DeadLetter(reason, undecided.envelope)], at)
+    return entry
 
 
 def moves(steps):

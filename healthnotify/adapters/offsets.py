@@ -42,6 +42,10 @@ class OffsetTracker:
         for partition in partitions:
             self._partitions.pop(partition, None)
 
+    def assigned(self) -> list[int]:
+        """Which are ours."""
+        return list(self._partitions)
+
     def take(self, partition: int, offset: int, delivery: object) -> bool:
         """Note that `delivery` is out. False, and nothing noted, when the partition is not ours."""
         here = self._partitions.get(partition)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from healthnotify.adapters import metrics
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import HealthNotifyError, Misconfigured
 
@@ -81,7 +82,9 @@ class Log:
         self._log = structlog.get_logger().bind(worker=worker)
 
     def steps(self, steps: Iterable[Step]) -> None:
-        """One line a step; the notification's id is the correlation id through all workers."""
+        """One line a step, and its count; the notification's id is the correlation id through all workers."""
+        steps = list(steps)
+        metrics.count_steps(steps)
         for step in steps:
             self._log.info(
                 "step",

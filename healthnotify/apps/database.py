@@ -55,6 +55,11 @@ def all_or_nothing() -> Iterator[None]:
             connection.close()
 
 
+def ping() -> None:
+    """Ask for a sign of life. Raises `Unavailable`."""
+    rows("SELECT 1", {})
+
+
 def check() -> None:
     """Connect once, outside of the pool, whose own errors say only that it waited, and look for the tables.
 

@@ -36,6 +36,7 @@ IMPATIENT: Final = {
     "DELIVERY_LEASE_SECONDS": "20",
     "SEND_TIMEOUT_SECONDS": "5",
     "PLAN_AHEAD_SECONDS": "60",
+    "HEALTH_PORT": "0",  # several demos may run at once, beside a real installation
 }
 #: Between entering people and the first preferred time: the planner plans, the model writes.
 LEAD: Final = timedelta(seconds=4)

@@ -1,5 +1,7 @@
 """What can go wrong, by whose fault it is, each with the field and the fix."""
 
+from collections.abc import Sequence
+
 
 class HealthNotifyError(Exception):
     """Base of every error that this system raises on purpose."""
@@ -15,8 +17,34 @@ class BadInput(HealthNotifyError):
         self.fix = fix
 
 
+class Rejected(HealthNotifyError):
+    """Several values cannot be used, each told with its field; nothing was changed."""
+
+    def __init__(self, problems: Sequence[BadInput]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
 class Misconfigured(BadInput):
     """A setting is missing, malformed or contradicts another one; the start stops here."""
+
+
+class Missing(HealthNotifyError):
+    """There is no such thing, or the caller may not know of it."""
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"There is no {kind} {key}")
+        self.kind = kind
+        self.key = str(key)
+
+
+class Conflict(HealthNotifyError):
+    """What is asked for contradicts what is already there; nothing was changed."""
+
+    def __init__(self, title: str, detail: str) -> None:
+        super().__init__(f"{title}: {detail}")
+        self.title = title
+        self.detail = detail
 
 
 class Unavailable(HealthNotifyError):

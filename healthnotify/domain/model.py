@@ -51,15 +51,21 @@ class Withheld(StrEnum):
     SUPERSEDED = "superseded"
     CAPPED = "capped"
     USER_INACTIVE = "user_inactive"
+    WITHDRAWN = "withdrawn"  #: whoever asked for it took it back
+    UNFIT = "unfit"  #: the words that were asked for break a rule once the values are filled in
 
 
-def notification_id(user_id: UUID, category: Category, local_date: date, slot: int, channel: Channel) -> UUID:
+def notification_id(
+    user_id: UUID, category: Category, local_date: date, slot: int, channel: Channel, *, revision: int = 0
+) -> UUID:
     """The one id of this occasion: planning twice, after any crash or clock jump, plans once.
 
     `slot` is the ordinal of the occasion on that local date (1 is the first), not its time, so that a time which is
     changed in mid-day makes no second notification. The id is the idempotency key that every channel passes on.
+    `revision` is the preference's: what a change of it has superseded keeps its id, and its successor gets another.
     """
-    return uuid5(NAMESPACE, f"{user_id}|{category}|{local_date.isoformat()}|{slot}|{channel}")
+    name = f"{user_id}|{category}|{local_date.isoformat()}|{slot}|{channel}"
+    return uuid5(NAMESPACE, f"{name}|{revision}" if revision else name)  # those of before any change never change
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +99,34 @@ class Preference:
     quiet: QuietHours | None
     planned_until: datetime  #: every occasion up to this instant is planned
     next_due_at: datetime  #: the first occasion after it, as it was computed then
+    revision: int = 0  #: goes up with each change that what is planned depends on
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message to one user in one slot, as the planner writes it down. Instants are aware, in UTC."""
+    """One message to one user, as the planner, or whoever asked for it, writes it down. Instants are aware, in UTC."""
 
     id: UUID
     user_id: UUID
     category: Category
     channel: Channel
-    goal: Goal
+    goal: Goal | None  #: None: what it says was given
     local_date: date
-    slot: int
+    slot: int | None  #: None: somebody asked for it, so it is for no occasion
     timezone: str
     wall_clock: datetime  #: naive: what the clock on the user's wall was to show
     send_at: datetime
     expires_at: datetime
     shift: str | None  #: why `send_at` is not `wall_clock`: gap or quiet_hours
     tzdata: str  #: version of the time zone database that decided
+    revision: int = 0  #: of the preference that it was planned from
+
+    @property
+    def occasion(self) -> tuple[UUID, Category, date, int, Channel] | None:
+        """What there is one notification for; None for one that was asked for."""
+        if self.slot is None:
+            return None
+        return self.user_id, self.category, self.local_date, self.slot, self.channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +144,6 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """A PLANNED notification that a builder has leased, with what it needs to write it."""
-
-    id: UUID
-    user_id: UUID
-    category: Category
-    channel: Channel
-    goal: Goal
-    name: str
-    locale: str
-    target: int
-    progress: int
-    streak: int
-    send_at: datetime
-    expires_at: datetime
-    withheld: Withheld | None  #: a reason that is already known not to write it
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """Text before the guardrails, with placeholders."""
 
@@ -156,11 +152,41 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """A PLANNED notification that a builder has leased, with what it needs to write it.
+
+    What it is to say is given by at most one of `draft` and `template`; else a model writes about the goal.
+    """
+
+    id: UUID
+    user_id: UUID
+    category: Category
+    channel: Channel
+    goal: Goal | None
+    name: str
+    locale: str
+    target: int
+    progress: int
+    streak: int
+    send_at: datetime
+    expires_at: datetime
+    withheld: Withheld | None  #: a reason that is already known not to write it
+    asked_by: str | None = None  #: somebody asked for it, so it is for no occasion
+    draft: Draft | None = None
+    template: str | None = None
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether its words are still to be found."""
+        return self.draft is None and self.template is None
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a message came from, kept with it."""
 
-    source: str  #: "model" or "template"
-    author: str  #: the model's name, or the template's id
+    source: str  #: "model", "template" or "given"
+    author: str  #: the model's name, the template's id, or who gave the words
     fields: tuple[str, ...]  #: names of the fields that were sent to the model
     prompt: str | None = None  #: id of the prompt, for the model's
     why_template: str | None = None  #: why a template was used instead of the model

@@ -103,6 +103,13 @@ def occasions(rule: Rule, after: datetime) -> Iterator[Occasion]:
         day += DAY
 
 
+def occasion_of(rule: Rule, day: date, slot: int) -> Occasion | None:
+    """The occasion of that nominal date and slot; None when the rule has none there."""
+    if not (rule.holds(day) and 1 <= slot <= len(rule.times)):
+        return None
+    return _occasion(day, slot, sorted(rule.times)[slot - 1], zone(rule.timezone), rule.quiet)
+
+
 def next_occasion(rule: Rule, after: datetime) -> Occasion:
     """The first of `occasions`, which is also the one that is sent first: `send_at` never decreases among them."""
     return next(occasions(rule, after))

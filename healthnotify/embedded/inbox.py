@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -26,10 +27,12 @@ from typing import Any, Final, TextIO
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from healthnotify.embedded import inbox_page
 from healthnotify.embedded.inbox_faults import Fate, Faults
 from healthnotify.embedded.process import Process, answers, free_port
 
 LOOPBACK: Final = "127.0.0.1"
+MOST_SHOWN: Final = 200
 LARGEST_MAIL: Final = 256 * 1024  # bytes
 LARGEST_FORM: Final = 64 * 1024  # bytes
 PLAIN_ADDRESS: Final = re.compile(r"\s*<([\w.+-]+@[\w.-]+)>\s*(.*)", re.ASCII)
@@ -41,12 +44,15 @@ class Log:
 
     def __init__(self, sink: TextIO) -> None:
         self._sink = sink
+        self.latest: deque[dict[str, Any]] = deque(maxlen=MOST_SHOWN)  #: what the page shows, the newest first
 
     def accept(self, kind: str, **parts: Any) -> None:
         """Write one down; it is with the operating system when this returns."""
         now = datetime.fromtimestamp(time.time(), UTC).isoformat()
-        self._sink.write(json.dumps({"time": now, "kind": kind, **parts}, ensure_ascii=False) + "\n")
+        message = {"time": now, "kind": kind, **parts}
+        self._sink.write(json.dumps(message, ensure_ascii=False) + "\n")
         self._sink.flush()
+        self.latest.appendleft(message)
 
 
 class Door(SMTP):
@@ -164,6 +170,8 @@ async def serve(smtp_port: int, http_port: int, sink: TextIO, faults: Faults) ->
     )
     app = web.Application(client_max_size=LARGEST_FORM)
     app.router.add_post("/2010-04-01/Accounts/{account}/Messages.json", Provider(log, fate).post)
+    app.router.add_get("/", inbox_page.shown(log.latest))
+    app.router.add_get("/messages", inbox_page.as_json(log.latest))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     stack = contextlib.AsyncExitStack()
     mail = await loop.create_server(make, LOOPBACK, smtp_port)
@@ -190,6 +198,7 @@ class Inbox:
         self.smtp_port = free_port()
         self.http_port = free_port()
         self.sms_base_url = f"http://{LOOPBACK}:{self.http_port}"
+        self.page = f"{self.sms_base_url}/"  #: what it accepted, for a browser; /messages has the same as JSON
         self.log_path = directory / "inbox.jsonl"
         options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(faults).items()]
         command = [sys.executable, "-m", __name__, f"--smtp-port={self.smtp_port}", f"--http-port={self.http_port}"]

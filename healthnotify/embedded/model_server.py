@@ -221,24 +221,25 @@ def start(directory: Path, *, faults: Faults | None = None, seed: int = 0, port:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve on the loopback address until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, on the loopback address unless another one is named."""
     given = _parser().parse_args(arguments)
     faults = Faults(**{name: getattr(given, name) for name in OPTIONS})
     log = given.log.open("a", encoding="utf-8") if given.log else None
+    model = Model(faults, Random(given.seed), log)  # noqa: S311 - no secret hangs on it
     try:
-        asyncio.run(_serve(Model(faults, Random(given.seed), log), given.port))  # noqa: S311 - no secret hangs on it
+        asyncio.run(_serve(model, given.host, given.port))
     finally:
         if log:
             log.close()
 
 
-async def _serve(model: Model, port: int) -> None:
+async def _serve(model: Model, host: str, port: int) -> None:
     runner = web.AppRunner(model.app(), access_log=None, shutdown_timeout=0.1)
     ended = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, ended.set)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, host, port).start()
     await ended.wait()
     await runner.cleanup()
 
@@ -276,6 +277,7 @@ OPTIONS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="A stand-in for the language model.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve on")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--log", type=Path, help="file to append every request to, as JSON lines")
     parser.add_argument("--seed", type=int, default=0)

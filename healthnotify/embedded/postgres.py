@@ -248,10 +248,15 @@ def _can_run(program: Path, owner: int | None) -> bool:
 
 def _refuse_closed_parents(home: Path) -> None:
     """A parent directory is its owner's: we do not open it, we name it."""
-    for parent in home.parents:
-        if not parent.stat().st_mode & stat.S_IXOTH:
-            raise StartFailed(
-                NAME,
-                f"root may not run it, and uid {NOBODY} cannot enter {parent}; "
-                f"choose a directory that everybody may enter, or chmod o+x {parent}",
-            )
+    if parent := closed_parent(home):
+        raise StartFailed(
+            NAME,
+            f"root may not run it, and uid {NOBODY} cannot enter {parent}; "
+            f"choose a directory that everybody may enter, or chmod o+x {parent}",
+        )
+
+
+def closed_parent(home: Path) -> Path | None:
+    """The nearest directory above `home` that only its owner may enter: there root cannot keep a PostgreSQL."""
+    there = (parent for parent in home.parents if parent.exists())
+    return next((parent for parent in there if not parent.stat().st_mode & stat.S_IXOTH), None)

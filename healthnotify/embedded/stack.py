@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -116,13 +117,24 @@ class Stack:
         """The variables of what was started or made up here; what was given is not repeated."""
         return dict(self._variables)
 
+    def begin(self, name: str, command: Sequence[str], log: Path | None, more: Mapping[str, str]) -> process.Process:
+        """Start a program on these services, `more` variables last; it is ended before they are."""
+        return process.Process(name, command, log=log, environment={**os.environ, **self._variables, **more})
+
     def run(self, command: Sequence[str], more: Mapping[str, str]) -> int:
-        """Run a command on these services, its output on ours, and answer its exit code; `more` variables come last."""
-        environment = {**os.environ, **self._variables, **more}
-        child = process.Process("command", command, log=None, environment=environment)
+        """Run a command on these services, its output on ours, and answer its exit code."""
+        child = self.begin("command", command, None, more)
         while child.exit_code is None:
             time.sleep(process.PATIENCE)
         return child.exit_code
+
+    def output_of(self, command: Sequence[str], more: Mapping[str, str]) -> str:
+        """Run a short command on these services and answer what it prints. Raises `StartFailed` when it fails."""
+        surroundings = {**os.environ, **self._variables, **more}
+        ended = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise StartFailed(" ".join(command[1:]), ended.stderr.strip() or f"code {ended.returncode}")
+        return ended.stdout
 
     def stop(self) -> None:
         """End all, the last one first, and remove the directory if it is ours to remove. Safe to call twice."""

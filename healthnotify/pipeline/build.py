@@ -1,10 +1,15 @@
-"""Write what is planned: PLANNED -> STAGED. `take` leases, `write` drafts and judges, `settle` saves and caches."""
+"""Write what is planned: PLANNED -> STAGED. `take` leases, `write` drafts and judges, `settle` saves and caches.
+
+What was asked for with words of its own needs no model: `take` judges it and has it ready at once, however many slow
+model calls are under way.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
+from healthnotify.domain import ad_hoc
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.facts import facts_for, fill, progress_bucket
 from healthnotify.domain.guardrails import judge
@@ -16,9 +21,12 @@ from healthnotify.pipeline.ports import BuildingStore, NotWritten, Staging, Writ
 
 MODEL: Final = "model"
 TEMPLATE: Final = "template"
+GIVEN: Final = "given"
 VARIANTS: Final = "abc"
 #: Less time than this before the send, and the model is not even asked.
 SHORTEST_CALL: Final = timedelta(seconds=1)
+#: How many given texts are taken at a time: they have room of their own.
+MOST_GIVEN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +37,35 @@ class Writing:
     deadline: timedelta
 
 
-def take(*, now: datetime, limit: int, store: BuildingStore, writing: Writing) -> tuple[list[Assignment], list[Step]]:
-    """Lease up to `limit` planned notifications; those that must no longer be sent are cancelled instead."""
-    leased = store.lease_planned(now, now + writing.lease, limit)
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of those that were leased."""
+
+    to_write: list[Assignment]
+    ready: list[Message]  #: their words were given
+    steps: list[Step]  #: of those that must no longer be sent
+
+
+def take(*, now: datetime, limit: int, store: BuildingStore, writing: Writing) -> Taken:
+    """Lease up to `limit` planned notifications for the model, and those whose words were given; those that must no
+    longer be sent are cancelled instead."""
+    leased = store.lease_planned(now, now + writing.lease, limit, MOST_GIVEN)
     reasons = {one.id: reason for one in leased if (reason := _withheld(one, now))}
-    return [one for one in leased if one.id not in reasons], store.cancel(reasons, now) if reasons else []
+    live = [one for one in leased if one.id not in reasons]
+    given = {one.id: _given(one) for one in live if not one.needs_model}
+    reasons |= {key: Withheld.UNFIT for key, message in given.items() if message is None}
+    return Taken(
+        to_write=[one for one in live if one.needs_model],
+        ready=[message for message in given.values() if message is not None],
+        steps=store.cancel(reasons, now) if reasons else [],
+    )
 
 
 async def write(assignment: Assignment, *, now: datetime, writer: Writer, writing: Writing) -> Message:
     """The message: the model's when it comes in time and passes the guardrails, else a reviewed template's.
 
-    No notification waits on the model: it has until the send time, and never more than `writing.deadline`.
+    No notification waits on the model: it has until the send time, and never more than `writing.deadline`. Only what
+    somebody asked for at short notice waits for it, because else a template would be all they could ever get.
     """
     brief = brief_for(assignment)
     facts = facts_for(
@@ -49,7 +75,8 @@ async def write(assignment: Assignment, *, now: datetime, writer: Writer, writin
         progress=assignment.progress,
         streak=assignment.streak,
     )
-    time_left = min(writing.deadline, assignment.send_at - now)
+    needed_by = assignment.expires_at if assignment.asked_by else assignment.send_at
+    time_left = min(writing.deadline, needed_by - now)
     try:
         draft = await _draft(brief, time_left, writer)
         filled = _approved(draft, facts, brief.longest)
@@ -67,6 +94,7 @@ def settle(messages: Sequence[Message], *, now: datetime, store: BuildingStore, 
 
 def brief_for(assignment: Assignment) -> Brief:
     """All that the model learns: codes and buckets, nothing that tells who it is."""
+    assert assignment.goal is not None, "a model writes about a goal"
     return Brief(
         goal=assignment.goal,
         category=assignment.category,
@@ -99,16 +127,25 @@ def _approved(draft: Draft, facts: dict[str, str], longest: int) -> Draft:
 
 
 def _from_template(assignment: Assignment, brief: Brief, facts: dict[str, str], why: str) -> Message:
-    template = template_for(assignment.goal, brief.language, _turn(assignment), facts)
+    template = template_for(brief.goal, brief.language, _turn(assignment), facts)
     provenance = Provenance(TEMPLATE, template.id, (), why_template=why)
     try:
         return _message(assignment, _approved(template.draft, facts, brief.longest), provenance)
     except NotWritten:
         # A value breaks a rule: the greeting without a name and a template without values always pass (tested).
         plain = facts_for(name="", language=brief.language)
-        template = template_for(assignment.goal, brief.language, _turn(assignment), plain)
+        template = template_for(brief.goal, brief.language, _turn(assignment), plain)
         provenance = Provenance(TEMPLATE, template.id, (), why_template=why)
         return _message(assignment, _approved(template.draft, plain, brief.longest), provenance)
+
+
+def _given(assignment: Assignment) -> Message | None:
+    """The message of the words that were given, or None when they break a rule now."""
+    filled, verdict = ad_hoc.words(assignment)
+    if not verdict.allowed:
+        return None
+    source, author = (TEMPLATE, assignment.template) if assignment.template else (GIVEN, assignment.asked_by)
+    return _message(assignment, filled, Provenance(source, author or "", ()))
 
 
 def _message(assignment: Assignment, text: Draft, provenance: Provenance) -> Message:

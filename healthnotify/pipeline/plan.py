@@ -58,7 +58,7 @@ def plan(
 def _put_off(preference: Preference, horizon: datetime) -> Plan:
     """Nothing is planned, and nothing is forgotten: once it is mended, all since `planned_until` is planned."""
     later = horizon + LOOK_AGAIN
-    return Plan(preference.id, preference.next_due_at, preference.planned_until, later, ())
+    return Plan(preference.id, preference.next_due_at, preference.revision, preference.planned_until, later, ())
 
 
 def _plan(preference: Preference, horizon: datetime, planning: Planning) -> Plan:
@@ -68,6 +68,7 @@ def _plan(preference: Preference, horizon: datetime, planning: Planning) -> Plan
     return Plan(
         preference_id=preference.id,
         seen_next_due_at=preference.next_due_at,
+        seen_revision=preference.revision,
         planned_until=planned_until,
         next_due_at=next_occasion(rule, planned_until).send_at,
         notifications=tuple(_notification(preference, occasion, planning) for occasion in found),
@@ -89,7 +90,12 @@ def _until(rule: Rule, after: datetime, horizon: datetime) -> Sequence[Occasion]
 def _notification(preference: Preference, occasion: Occasion, planning: Planning) -> Notification:
     return Notification(
         id=notification_id(
-            preference.user_id, preference.category, occasion.local_date, occasion.slot, preference.channel
+            preference.user_id,
+            preference.category,
+            occasion.local_date,
+            occasion.slot,
+            preference.channel,
+            revision=preference.revision,
         ),
         user_id=preference.user_id,
         category=preference.category,
@@ -103,11 +109,14 @@ def _notification(preference: Preference, occasion: Occasion, planning: Planning
         expires_at=occasion.send_at + planning.expires_after,
         shift=occasion.shift,
         tzdata=planning.tzdata,
+        revision=preference.revision,
     )
 
 
 def _goal(preference: Preference, occasion: Occasion) -> Goal:
     """Goals take turns, by date and slot, so that the choice is the same whoever plans it."""
+    if not preference.goals:
+        raise BadInput("goals", "there is none", "Give at least one goal to write about")
     turn = occasion.local_date.toordinal() + occasion.slot
     return preference.goals[turn % len(preference.goals)]
 

@@ -4,7 +4,7 @@ Calls take and answer batches. A service that does not answer raises `Unavailabl
 happened; every call may therefore be made again. Instants are aware and in UTC.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,6 +27,7 @@ from healthnotify.domain.delivery import (
     Undecided,
 )
 from healthnotify.domain.lifecycle import State
+from healthnotify.domain.limits import Allowance
 from healthnotify.domain.model import Assignment, Brief, Draft, Entry, Message, Notification, Preference, Withheld
 
 
@@ -49,6 +50,7 @@ class Plan:
 
     preference_id: UUID
     seen_next_due_at: datetime  #: as it was read: somebody else's newer value wins
+    seen_revision: int  #: likewise: what changed meanwhile is planned anew
     planned_until: datetime
     next_due_at: datetime
     notifications: tuple[Notification, ...]
@@ -75,15 +77,19 @@ class Still:
 
 class PlanningStore(Protocol):
     def due_preferences(self, until: datetime, limit: int) -> list[Preference]:
-        """Preferences of active users with `next_due_at` up to `until`, the earliest first."""
+        """Preferences of active users who have a goal, with `next_due_at` up to `until`, the earliest first."""
 
     def plan(self, plans: Sequence[Plan], at: datetime) -> list[Step]:
-        """Insert what is new and advance the preferences, in one transaction; answers a step per new row."""
+        """Insert what is new and advance the preferences, in one transaction; answers a step per new row.
+
+        An occasion that has a notification already, under whatever revision, gets none: only one that was superseded
+        makes room."""
 
 
 class BuildingStore(Protocol):
-    def lease_planned(self, now: datetime, lease_until: datetime, limit: int) -> list[Assignment]:
-        """PLANNED rows that no other builder holds, the earliest send time first."""
+    def lease_planned(self, now: datetime, lease_until: datetime, limit: int, given: int = 0) -> list[Assignment]:
+        """PLANNED rows that no other builder holds, the earliest send time first: up to `limit` that a model has to
+        write, and up to `given` whose words were given."""
 
     def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
         """Encrypt and save the texts: PLANNED -> STAGED. Answers the cache entries of those that moved."""
@@ -101,6 +107,9 @@ class RoadStore(Protocol):
 
     def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
         """As for the builder."""
+
+    def latest(self, ids: Collection[UUID]) -> list[Step]:
+        """The last recorded move of each, for a cache that did not hear of it."""
 
 
 class DeliveryStore(Protocol):
@@ -146,8 +155,14 @@ class SweepStore(Protocol):
     def still(self, before: datetime, limit: int) -> list[Still]:
         """PENDING without a live lease, and RETRY without a decision, untouched since `before`."""
 
+    def redriven(self, limit: int) -> list[Due]:
+        """PENDING, never claimed and never announced: an operator brought it back."""
+
+    def latest(self, ids: Collection[UUID]) -> list[Step]:
+        """As for the producer."""
+
     def swept(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
-        """PENDING -> PENDING: a record is on the road again."""
+        """PENDING -> PENDING: a record is on the road again. What a consumer was fast enough to take is left alone."""
 
     def expire(self, now: datetime, limit: int) -> list[Step]:
         """PLANNED and STAGED past their expiry -> CANCELLED (`expired`)."""
@@ -204,6 +219,9 @@ class Intake(Protocol):
     def finish(self, records: Sequence[Record]) -> None:
         """These are settled: their offsets may be committed once all before them are."""
 
+    def assigned(self) -> Collection[int]:
+        """The numbers of the partitions that are its own now; none before the first `take`. Any thread may ask."""
+
     def close(self) -> None:
         """Commit what is finished and leave the group."""
 
@@ -239,3 +257,13 @@ class ChannelPort(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class Limiter(Protocol):
+    """Counts requests; when its own server is away it counts in this process alone, and never refuses for that."""
+
+    def take(self, limits: Mapping[str, int]) -> Allowance:
+        """Count one request against each name, of which so many a minute are allowed; all of them in one round trip.
+
+        The answer is that of the name which lets the fewest more through, so one that refuses comes first.
+        """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.errors import Unavailable
@@ -25,11 +26,12 @@ def publish(
     """
     due = _due(index, now, limit, store, staging)
     live = [one for one in due if one.expires_at > now]
-    steps = _expire([one for one in due if one.expires_at <= now], now, store)
-    if live:
-        announced = road.announce(Topic.DAILY, [one.envelope(one.attempt + 1) for one in live])
-        steps += store.published(index, announced, now)
-    caching.follow(staging, steps)
+    late = [one for one in due if one.expires_at <= now]
+    steps = _expire(late, now, store)
+    announced = road.announce(Topic.DAILY, [one.envelope(one.attempt + 1) for one in live]) if live else []
+    steps += store.published(index, announced, now)
+    acted_on = {one.id for one in late} | {one.envelope.id for one in announced}
+    caching.follow(staging, steps + _missed(acted_on, steps, store))
     return steps
 
 
@@ -44,3 +46,10 @@ def _due(index: DueIndex, now: datetime, limit: int, store: RoadStore, staging: 
 
 def _expire(late: Sequence[Due], now: datetime, store: RoadStore) -> list[Step]:
     return store.cancel({one.id: Withheld.EXPIRED for one in late}, now) if late else []
+
+
+def _missed(acted_on: set[UUID], steps: Sequence[Step], store: RoadStore) -> list[Step]:
+    """What became of those that would not move: somebody was faster whom the cache does not hear of, as the API,
+    which works without Redis. Once it is told, they leave the due index instead of coming up again and again."""
+    unmoved = acted_on - {step.id for step in steps}
+    return store.latest(unmoved) if unmoved else []

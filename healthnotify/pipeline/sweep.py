@@ -8,6 +8,7 @@ from typing import Final
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import State
+from healthnotify.pipeline import caching
 from healthnotify.pipeline.ports import Announced, DueIndex, Road, Staging, Still, SweepStore, Topic
 
 CHUNK: Final = 500
@@ -30,6 +31,7 @@ def sweep(
     """
     steps = store.expire(now, limit)
     _mend_cache(steps, now - patience.due, limit, store, staging)
+    steps += _resume(now, limit, store, staging, road)
     return steps + _republish(now, limit, store, road, patience)
 
 
@@ -54,6 +56,16 @@ def rebuild(store: SweepStore, staging: Staging) -> int:
         count += len(entries)
     staging.warm()
     return count
+
+
+def _resume(now: datetime, limit: int, store: SweepStore, staging: Staging, road: Road) -> list[Step]:
+    """Put what an operator brought back on the road at once. The redrive is recorded first and announced here, because
+    PENDING means "Kafka holds it or soon will": whoever dies in between leaves it for the next round."""
+    redriven = store.redriven(limit)
+    if not redriven:
+        return []
+    caching.follow(staging, store.latest([one.id for one in redriven]))  # the operator's page knows PostgreSQL only
+    return store.swept(road.announce(Topic.DAILY, [one.envelope(one.attempt + 1) for one in redriven]), now)
 
 
 def _republish(now: datetime, limit: int, store: SweepStore, road: Road, patience: Patience) -> list[Step]:

@@ -16,11 +16,11 @@ async def run(loop: Loop, app: App) -> None:
     writer = app.writer()
 
     def take(room: int) -> tuple[list[Assignment], list[Message]]:
-        if room == 0:
+        if loop.stopping:
             return [], []
-        assignments, steps = build.take(now=app.now(), limit=room, store=app.store, writing=app.writing)
-        loop.log.steps(steps)
-        return assignments, []
+        taken = build.take(now=app.now(), limit=room, store=app.store, writing=app.writing)
+        loop.log.steps(taken.steps)
+        return taken.to_write, taken.ready
 
     async def write(assignment: Assignment) -> Message:
         return await build.write(assignment, now=app.now(), writer=writer, writing=app.writing)

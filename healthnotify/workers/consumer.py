@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from healthnotify.adapters.metrics import count_sent
 from healthnotify.bootstrap import App
 from healthnotify.domain.delivery import Poison, Step
 from healthnotify.pipeline import deliver
@@ -37,7 +38,9 @@ async def run(loop: Loop, app: App) -> None:
         return taken.to_send, taken.to_settle
 
     async def send(held: deliver.Held) -> deliver.Sent:
-        return await deliver.send(held, now=app.now(), channels=channels, delivering=app.delivering)
+        sent = await deliver.send(held, now=app.now(), channels=channels, delivering=app.delivering)
+        count_sent(sent, app.now())
+        return sent
 
     def settle(sent: Sequence[deliver.Sent]) -> tuple[list[Step], list[deliver.Sent]]:
         steps, finished, left = deliver.settle(sent, now=app.now(), store=app.store, staging=app.staging, road=app.road)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Mapping
 from datetime import timedelta
 from time import monotonic
 from typing import Final
@@ -16,19 +17,19 @@ PAUSE: Final = timedelta(seconds=1)
 MOST_DEATHS: Final = 5
 
 
-async def run(loop: Loop) -> None:
-    """Until it is asked to end; raises `Fatal` when a worker cannot be kept alive."""
+async def run(loop: Loop, ports: Mapping[str, int]) -> None:
+    """Each with that port for its health, until it is asked to end; raises `Fatal` when one cannot be kept alive."""
     async with asyncio.TaskGroup() as group:
-        kept = [group.create_task(_keep(loop, name)) for name in WORKERS]
+        kept = [group.create_task(_keep(loop, name, port)) for name, port in ports.items()]
     for problem in filter(None, (one.result() for one in kept)):
         raise Fatal(problem)
 
 
-async def _keep(loop: Loop, name: str) -> str | None:
+async def _keep(loop: Loop, name: str, port: int) -> str | None:
     """Until we are asked to end; answers why it cannot be kept alive. To raise would leave the others' processes."""
     deaths: deque[float] = deque(maxlen=MOST_DEATHS)
     while not loop.stopping:
-        child = await asyncio.create_subprocess_exec(sys.executable, sys.argv[0], "worker", name)
+        child = await asyncio.create_subprocess_exec(sys.executable, sys.argv[0], "worker", name, f"--port={port}")
         loop.log.note("worker_started", name=name, pid=child.pid)
         code = await _end_of(loop, child)
         if loop.stopping:

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import perf_counter
 from typing import Final, Generic, TypeVar
 
+from healthnotify.adapters.metrics import count_part
 from healthnotify.adapters.telemetry import Log
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Unavailable
@@ -67,7 +69,8 @@ class Flow(Generic[Item, Result]):
             while not (self._loop.stopping and self._open == 0):
                 room = 0 if self._loop.stopping else max(0, self._limit - self._open)
                 try:
-                    items, results = await self._loop.patiently(thread, partial(self._job.take, room))
+                    take = self._loop.counted("take", partial(self._job.take, room), any)
+                    items, results = await self._loop.patiently(thread, take)
                 except Unavailable:  # asked to end: what is open may still be settled
                     items, results = [], []
                     await asyncio.sleep(AGAIN.total_seconds())
@@ -80,7 +83,9 @@ class Flow(Generic[Item, Result]):
                     await asyncio.sleep((BREATH if self._loop.stopping else self._idle).total_seconds())
 
     async def _work(self, item: Item) -> None:
+        began = perf_counter()
         self._done.put_nowait(await self._job.work(item))
+        count_part(self._loop.worker, "work", perf_counter() - began)
 
     async def _settling(self) -> None:
         with ThreadPoolExecutor(1) as thread:
@@ -89,7 +94,8 @@ class Flow(Generic[Item, Result]):
                 while not self._done.empty():
                     batch.append(self._done.get_nowait())
                 try:
-                    steps, left = await self._loop.patiently(thread, partial(self._job.settle, batch))
+                    settle = self._loop.counted("settle", partial(self._job.settle, batch), any)
+                    steps, left = await self._loop.patiently(thread, settle)
                 except Unavailable:  # asked to end: tried again for as long as the drain may last
                     steps, left = [], batch
                 self._loop.log.steps(steps)

@@ -5,11 +5,15 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from time import perf_counter
 from typing import Final, TypeVar
 
 import uvloop
 
+from healthnotify.adapters.metrics import count_part
+from healthnotify.adapters.pulse import Pulse
 from healthnotify.adapters.telemetry import Log
+from healthnotify.adapters.watch import Watch
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import HealthNotifyError, Unavailable
 
@@ -24,10 +28,12 @@ class Overrun(Exception):
 
 
 class Loop:
-    """One worker's run: its log, and whether it has been asked to end."""
+    """One worker's run: its log, its pulse, and whether it has been asked to end."""
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: str, pulse: Pulse | None = None) -> None:
+        self.worker = worker
         self.log = Log(worker)
+        self.pulse = pulse or Pulse()
         self._stop = asyncio.Event()
 
     @property
@@ -60,10 +66,25 @@ class Loop:
         """Call `act`, always in the same thread: at once again when it did something, else after `period`."""
         with ThreadPoolExecutor(1) as thread:
             while not self.stopping:
-                steps = await self.patiently(thread, act)
+                steps = await self.patiently(thread, self.counted("act", act))
                 self.log.steps(steps)
                 if not steps:
                     await self.pause(period)
+
+    def counted(
+        self, part: str, call: Callable[[], Result], came: Callable[[Result], bool] = bool
+    ) -> Callable[[], Result]:
+        """The same call; when something `came` of it, that and its time are noted. Idle turns would drown the rest."""
+
+        def noting() -> Result:
+            began = perf_counter()
+            result = call()
+            if came(result):
+                self.pulse.did()
+                count_part(self.worker, part, perf_counter() - began)
+            return result
+
+        return noting
 
     async def patiently(self, thread: ThreadPoolExecutor, act: Callable[[], Result]) -> Result:
         """Call `act` until its services answer, with longer and longer pauses; whatever else it raises goes up.
@@ -73,8 +94,11 @@ class Loop:
         pause = timedelta(milliseconds=250)
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(thread, act)
+                result = await asyncio.get_running_loop().run_in_executor(thread, self.pulse.during, act)
+                self.pulse.came_round()
+                return result
             except Unavailable as problem:
+                self.pulse.waited()
                 self.log.trouble("unavailable", service=problem.service, problem=problem.problem)
                 await self.pause(pause)
                 if self.stopping:
@@ -87,17 +111,20 @@ class Loop:
             return await self.patiently(thread, make)
 
 
-def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:
+def run(worker: str, main: Callable[[Loop], Awaitable[None]], watch: Watch | None = None) -> None:
     """Run a worker until SIGTERM or Ctrl-C; what it raises ends the process with a non-zero code.
 
     A service that was away when it was asked to end is no reason for that: what it held was settled or is on the road.
+    `watch` looks after it meanwhile.
     """
 
     async def run() -> None:
-        loop = Loop(worker)
+        loop = Loop(worker, watch.pulse if watch else None)
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, loop.stop)
-        loop.log.note("started")
+        loop.log.note("started", **({"port": watch.port} if watch else {}))
+        if watch:
+            watch.start()
         try:
             await main(loop)
         except BaseException as problem:
@@ -105,6 +132,9 @@ def run(worker: str, main: Callable[[Loop], Awaitable[None]]) -> None:
                 loop.log.broken("ended", problem)
                 # A defect has been told without its message; Python would print that, and all of the traceback, again.
                 raise problem if isinstance(problem, HealthNotifyError) else SystemExit(1) from None
+        finally:
+            if watch:
+                watch.end()
         loop.log.note("ended")
 
     uvloop.run(run())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthnotify.adapters.memory.store import MemoryStore
+from tests.memory_store import TestedMemory
 from tests.postgres_store import TestedPostgres
 
 
@@ -10,5 +10,5 @@ from tests.postgres_store import TestedPostgres
 def store(request):
     """A store without people."""
     if request.param == "memory":
-        return MemoryStore()
+        return TestedMemory()
     return TestedPostgres()

@@ -50,6 +50,18 @@ def test_what_is_unfinished_when_a_process_dies_is_delivered_again(side: Side) -
     assert {r.position for r in take(side.intake(), 5)} == {r.position for r in records}
 
 
+def test_it_knows_which_partitions_are_its_own_and_shares_them_with_a_colleague(side: Side) -> None:
+    announce(side, 1)
+    first, second = side.intake(), side.intake()
+    assert list(first.assigned()) == []
+    first.finish(take(first, 1))
+    assert sorted(first.assigned()) == [0, 1, 2]
+
+    with Reader(first), Reader(second):
+        wait_until(lambda: first.assigned() and second.assigned(), "they share")
+        wait_until(lambda: sorted([*first.assigned(), *second.assigned()]) == [0, 1, 2], "each has its own")
+
+
 def test_what_is_finished_is_not_delivered_again(side: Side) -> None:
     announce(side, 5)
     first = side.intake()

@@ -49,7 +49,7 @@ class Command:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=CLEAN | {"HOME": "/nonexistent"} | given,
+            env=CLEAN | {"HOME": "/nonexistent", "HEALTH_PORT": "0"} | given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

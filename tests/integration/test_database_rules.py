@@ -108,17 +108,25 @@ def test_completed_without_an_acceptance_is_refused(entry):
     [
         ("preferences_due", planning.DUE_PREFERENCES),
         ("notifications_to_build", building.LEASE),
+        ("notifications_asked_for", building.LEASE),
         ("notifications_to_publish", road.DUE_NOW[DueIndex.DAILY]),
         ("notifications_to_retry", road.DUE_NOW[DueIndex.RETRY]),
         ("notifications_to_publish", sweeping.OVERDUE[DueIndex.DAILY]),
         ("notifications_to_retry", sweeping.OVERDUE[DueIndex.RETRY]),
         ("notifications_on_the_road", sweeping.STILL),
+        ("notifications_redriven", sweeping.REDRIVEN),
         ("notifications_to_expire", sweeping.EXPIRE),
     ],
 )
 def test_every_due_scan_has_its_partial_index(index, statement):
     names = ("now", "until", "before", "at", "lease_until")
-    parameters = dict.fromkeys(names, NOON) | {"limit": 9, "event": "x", "after": "CANCELLED", "reason": "x"}
+    parameters = dict.fromkeys(names, NOON) | {
+        "limit": 9,
+        "given": 9,
+        "event": "x",
+        "after": "CANCELLED",
+        "reason": "x",
+    }
     execute("SET LOCAL enable_seqscan = off")
     execute("SET LOCAL enable_bitmapscan = off")
 
@@ -130,7 +138,7 @@ def test_every_due_scan_has_its_partial_index(index, statement):
 
 def test_text_name_and_addresses_stand_nowhere_in_the_clear(entry):
     store = TestedPostgres()
-    people.add([a_person(name="Canary Wren", notes={})], now=NOON, ring=store._ring)
+    people.add([a_person(name="Canary Wren")], now=NOON, ring=store._ring)
     staged(store, [], NOON + timedelta(minutes=1))
     with connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")

@@ -14,6 +14,8 @@ from tests.twin_app import LONGEST, LOOK, QuickLoop, until
 
 pytestmark = pytest.mark.timeout(60)
 
+ANY_PORTS = dict.fromkeys(everything.WORKERS, 0)
+
 
 @pytest.fixture
 def log():
@@ -29,7 +31,7 @@ place, name = Path(sys.argv[0]).parent, sys.argv[2]
 if name == "builder":
     sys.exit(3)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-(place / name).touch()
+(place / name).write_text(" ".join(sys.argv[3:]))
 signal.pause()
 """
 
@@ -46,7 +48,7 @@ def children(tmp_path, monkeypatch):
 
 async def test_a_worker_that_keeps_dying_ends_all_of_them_in_order_and_leaves_nobody_behind(children, log):
     with pytest.raises(Fatal, match="the worker builder died 5 times within a minute"):
-        await asyncio.wait_for(everything.run(QuickLoop("all")), LONGEST)
+        await asyncio.wait_for(everything.run(QuickLoop("all"), ANY_PORTS), LONGEST)
 
     started = {line["pid"]: line["name"] for line in log if line["event"] == "worker_started"}
     assert Counter(started.values()) == dict.fromkeys(everything.WORKERS, 1) | {"builder": 5}
@@ -56,14 +58,15 @@ async def test_a_worker_that_keeps_dying_ends_all_of_them_in_order_and_leaves_no
     assert [pid for pid in started if is_alive(pid)] == []
 
 
-async def test_all_of_them_end_when_it_is_asked_to(children, log, monkeypatch):
-    monkeypatch.setattr(everything, "WORKERS", ("planner", "sweeper"))
+async def test_each_has_a_health_port_of_its_own_and_all_end_when_it_is_asked_to(children, log):
     running_loop = QuickLoop("all")
-    task = asyncio.create_task(everything.run(running_loop))
+    task = asyncio.create_task(everything.run(running_loop, {"planner": 9400, "sweeper": 9401}))
     await until(lambda: (children / "planner").exists() and (children / "sweeper").exists(), "they run")
     running_loop.stop()
     await asyncio.wait_for(task, LONGEST)
 
+    told = {name: (children / name).read_text() for name in ("planner", "sweeper")}
+    assert told == {"planner": "--port=9400", "sweeper": "--port=9401"}
     assert sorted((line["name"], line["code"]) for line in log if line["event"] == "worker_ended") == [
         ("planner", 0),
         ("sweeper", 0),

@@ -9,8 +9,7 @@ from healthnotify.apps.privacy import keyring
 from healthnotify.apps.users import people
 from healthnotify.apps.users.models import Address, Preference, User
 from healthnotify.domain.errors import BadInput
-from healthnotify.domain.model import Category, Channel, QuietHours
-from healthnotify.domain.people import NewPreference
+from healthnotify.domain.model import Channel, QuietHours
 from tests.builders import NOON, a_person, a_preference
 from tests.postgres_store import RING
 
@@ -24,15 +23,14 @@ pytestmark = pytest.mark.django_db
         ({"name": "Anna\nBcc: x@example.org"}, "name"),
         ({"name": "see www.example.org"}, "name"),
         ({"locale": "klingon!"}, "locale"),
-        ({"goals": ()}, "goals"),
         ({"external_id": ""}, "external_id"),
-        ({"addresses": {Channel.EMAIL: "Anna <anna@example.org>"}}, "addresses.email"),
-        ({"addresses": {Channel.EMAIL: "anna@example.org\r\nBcc: x@example.org"}}, "addresses.email"),
-        ({"addresses": {Channel.EMAIL: "a@example.org", Channel.SMS: "12"}}, "phone"),
-        ({"preferences": (a_preference(times=()),)}, "preferences.nudge.times"),
-        ({"preferences": (a_preference(days=frozenset({7})),)}, "preferences.nudge.days"),
-        ({"preferences": (a_preference(every=0),)}, "preferences.nudge.every"),
-        ({"preferences": (NewPreference(Category.NUDGE, Channel.WEBHOOK, (time(9),)),)}, "preferences.nudge.channel"),
+        ({"addresses": {Channel.EMAIL: "Anna <anna@example.org>"}}, "channels.email"),
+        ({"addresses": {Channel.EMAIL: "anna@example.org\r\nBcc: x@example.org"}}, "channels.email"),
+        ({"addresses": {Channel.EMAIL: "a@example.org", Channel.SMS: "12"}}, "channels.sms"),
+        ({"preferences": (a_preference(times=()),)}, "preferences.nudge.email.times"),
+        ({"preferences": (a_preference(days=frozenset({7})),)}, "preferences.nudge.email.days"),
+        ({"preferences": (a_preference(every=0),)}, "preferences.nudge.email.every_days"),
+        ({"preferences": (a_preference(Channel.WEBHOOK),)}, "preferences.nudge.webhook.channel"),
     ],
 )
 def test_a_wrong_person_is_refused_by_the_name_of_the_field_and_nobody_is_entered(but, field):

@@ -97,3 +97,13 @@ def test_neither_ring_nor_key_shows_itself():
 
     assert repr(ring) == "KeyRing()"
     assert repr(key) == "UserKey()"
+
+
+def test_what_belongs_to_the_installation_opens_for_its_row_and_after_a_change_of_keys():
+    token = keyring.parse(f"a:{KEY}").seal("an answer", "kept_answers.answer:1")
+
+    assert keyring.parse(f"b:{OTHER},a:{KEY}").open(token, "kept_answers.answer:1") == "an answer"
+    with pytest.raises(Misconfigured, match="'a' is missing"):
+        keyring.parse(f"b:{OTHER}").open(token, "kept_answers.answer:1")
+    with pytest.raises(Misconfigured):
+        keyring.parse(f"a:{KEY}").open(token, "kept_answers.answer:2")

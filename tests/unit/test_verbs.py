@@ -89,8 +89,9 @@ class ScriptedWriter:
 
 async def written(world, answer, **but):
     planned(world.store, [a_person(**but)])
-    (assignment,), steps = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
-    assert steps == []
+    taken = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    assert (taken.ready, taken.steps) == ([], [])
+    (assignment,) = taken.to_write
     return await build.write(assignment, now=NOON, writer=ScriptedWriter(answer), writing=WRITING)
 
 
@@ -147,7 +148,7 @@ async def test_when_a_value_breaks_even_the_template_the_plain_one_takes_over(wo
 
 async def test_the_model_is_not_even_asked_when_it_is_too_late(world):
     planned(world.store, [a_person()])
-    (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    (assignment,) = build.take(now=NOON, limit=10, store=world.store, writing=WRITING).to_write
     writer = ScriptedWriter(draft())
 
     message = await build.write(assignment, now=assignment.send_at, writer=writer, writing=WRITING)
@@ -158,7 +159,7 @@ async def test_the_model_is_not_even_asked_when_it_is_too_late(world):
 
 async def test_the_model_has_until_the_send_time_at_most(world):
     planned(world.store, [a_person()])
-    (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    (assignment,) = build.take(now=NOON, limit=10, store=world.store, writing=WRITING).to_write
     writer = ScriptedWriter(draft())
 
     await build.write(assignment, now=assignment.send_at - 5 * SECOND, writer=writer, writing=WRITING)
@@ -172,16 +173,17 @@ def test_who_left_before_the_text_was_written_is_cancelled(world):
     (user_id,) = world.store.people
     world.store.erased.add(user_id)
 
-    assignments, (step,) = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    taken = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    (step,) = taken.steps
 
-    assert assignments == []
+    assert (taken.to_write, taken.ready) == ([], [])
     assert (step.after, step.reason) == (State.CANCELLED, "erased")
 
 
 def test_staging_goes_on_without_redis(world):
     planned(world.store, [a_person()])
     world.staging.down = True
-    (assignment,), _ = build.take(now=NOON, limit=10, store=world.store, writing=WRITING)
+    (assignment,) = build.take(now=NOON, limit=10, store=world.store, writing=WRITING).to_write
     from tests.builders import a_message
 
     (step,) = build.settle([a_message(assignment)], now=NOON, store=world.store, staging=world.staging)

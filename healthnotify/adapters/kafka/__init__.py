@@ -2,7 +2,8 @@
 
 from healthnotify.adapters.kafka.client import GROUPS, KafkaSettings
 from healthnotify.adapters.kafka.intake import KafkaIntake
+from healthnotify.adapters.kafka.lag import KafkaLag
 from healthnotify.adapters.kafka.road import KafkaRoad
 from healthnotify.adapters.kafka.topics import ensure_topics
 
-__all__ = ["GROUPS", "KafkaIntake", "KafkaRoad", "KafkaSettings", "ensure_topics"]
+__all__ = ["GROUPS", "KafkaIntake", "KafkaLag", "KafkaRoad", "KafkaSettings", "ensure_topics"]

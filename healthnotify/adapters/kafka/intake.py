@@ -96,6 +96,11 @@ class KafkaIntake:
             self._news = True
             self._changed.notify_all()
 
+    def assigned(self) -> list[int]:
+        """The partitions that are ours now. Any thread may ask."""
+        with self._changed:
+            return self._tracker.assigned()
+
     def close(self) -> None:
         """Commit what is finished and leave the group, without waiting for what is not. Safe to call twice."""
         if self._consumer is not None:

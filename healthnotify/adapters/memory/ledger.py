@@ -11,8 +11,8 @@ from healthnotify.adapters.memory.rows import Row, answer
 from healthnotify.domain.delivery import Answer, Ask, Claim, DeadLetter, Envelope, FailureKind, Person, Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Assignment, Preference, Withheld
-from healthnotify.domain.people import NewPerson, check, first_due
+from healthnotify.domain.model import Assignment, Notification, Preference, Withheld
+from healthnotify.domain.people import NewPerson, anchor_of, check, first_due
 from healthnotify.pipeline.ports import DueIndex
 
 P = ParamSpec("P")
@@ -72,13 +72,19 @@ class MemoryLedger:
                         times=wish.times,
                         days=wish.days,
                         every=wish.every,
-                        anchor=now.date(),
+                        anchor=anchor_of(wish, person, now),
                         quiet=person.quiet,
                         planned_until=now,
                         next_due_at=due,
                     )
                     self.preferences[preference.id] = preference
         return ids
+
+    def _is_taken(self, plan: Notification) -> bool:
+        """Whether its occasion has a notification; one that was superseded makes room, under another id."""
+        return plan.id in self.rows or any(
+            row.plan.occasion == plan.occasion and row.reason != Withheld.SUPERSEDED for row in self.rows.values()
+        )
 
     def _note(self, row: Row, event: Event, was: State | None, at: datetime, **more: Any) -> Step:
         more.setdefault("attempt", row.attempt)
@@ -156,10 +162,13 @@ class MemoryLedger:
         )
 
     def _wants(self, row: Row) -> bool:
-        wishes = self.people[row.plan.user_id].preferences
-        return any(
-            wish.enabled and wish.category is row.plan.category and wish.channel is row.plan.channel for wish in wishes
-        )
+        """What nobody said anything about is not sent of our own accord, but it is when somebody asked for it."""
+        said = [
+            wish.enabled
+            for wish in self.people[row.plan.user_id].preferences
+            if wish.category is row.plan.category and wish.channel is row.plan.channel
+        ]
+        return said[0] if said else row.plan.slot is None
 
     def _assignment(self, row: Row) -> Assignment:
         plan, person = row.plan, self.people[row.plan.user_id]
@@ -178,6 +187,9 @@ class MemoryLedger:
             send_at=plan.send_at,
             expires_at=plan.expires_at,
             withheld=self._withheld(row),
+            asked_by=row.asked.asked_by if row.asked else None,
+            draft=row.asked.draft if row.asked else None,
+            template=row.asked.template if row.asked else None,
         )
 
     def _withheld(self, row: Row) -> Withheld | None:

@@ -135,6 +135,11 @@ class MemoryIntake:
             self._news = True
             self._log.changed.notify_all()
 
+    def assigned(self) -> list[int]:
+        """As the port says."""
+        with self._log.changed:
+            return self._tracker.assigned()
+
     def close(self) -> None:
         """Commit what is finished and leave the group."""
         with self._log.changed:

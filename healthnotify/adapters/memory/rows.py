@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from healthnotify.domain.ad_hoc import AdHoc
 from healthnotify.domain.delivery import Answer, Ask, Due, Failure, Position
 from healthnotify.domain.lifecycle import BEGINNING, ENDED, State
 from healthnotify.domain.model import Entry, Message, Notification
@@ -29,6 +30,7 @@ class Row:
     late_success_at: datetime | None = None
     ended_at: datetime | None = None
     position: Position | None = None
+    asked: AdHoc | None = None
 
     @property
     def due_at(self) -> datetime | None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from healthnotify.adapters.memory.ledger import CAUSE, WAITING, MemoryLedger, one_at_a_time
+from healthnotify.adapters.memory.ledger import CAUSE, WAITING, one_at_a_time
+from healthnotify.adapters.memory.outside import MemoryOutside
 from healthnotify.adapters.memory.rows import Row, due, entry, on_the_road
 from healthnotify.domain.delivery import (
     Accepted,
@@ -23,17 +24,17 @@ from healthnotify.domain.delivery import (
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, before
 from healthnotify.domain.model import Assignment, Entry, Message, Preference, Withheld
-from healthnotify.pipeline.ports import Announced, DueIndex, Plan, Still
+from healthnotify.pipeline.ports import Announced, DueIndex, Plan, Still, Topic
 
 
-class MemoryStore(MemoryLedger):
+class MemoryStore(MemoryOutside):
     """Twin of PostgreSQL."""
 
     # plan
 
     @one_at_a_time
     def due_preferences(self, until: datetime, limit: int) -> list[Preference]:
-        due = [one for one in self.preferences.values() if one.next_due_at <= until]
+        due = [one for one in self.preferences.values() if one.next_due_at <= until and one.goals]
         return sorted(due, key=lambda one: one.next_due_at)[:limit]
 
     @one_at_a_time
@@ -41,13 +42,13 @@ class MemoryStore(MemoryLedger):
         steps = []
         for plan in plans:
             seen = self.preferences[plan.preference_id]
-            if seen.next_due_at != plan.seen_next_due_at:
+            if (seen.next_due_at, seen.revision) != (plan.seen_next_due_at, plan.seen_revision):
                 continue
             self.preferences[plan.preference_id] = replace(
                 seen, planned_until=plan.planned_until, next_due_at=plan.next_due_at
             )
             for notification in plan.notifications:
-                if notification.id not in self.rows:
+                if not self._is_taken(notification):
                     row = self.rows[notification.id] = Row(notification, at)
                     steps.append(self._note(row, Event.PLANNED, None, at, reason=notification.shift))
         return steps
@@ -55,16 +56,21 @@ class MemoryStore(MemoryLedger):
     # build
 
     @one_at_a_time
-    def lease_planned(self, now: datetime, lease_until: datetime, limit: int) -> list[Assignment]:
+    def lease_planned(self, now: datetime, lease_until: datetime, limit: int, given: int = 0) -> list[Assignment]:
         free = [
             row
             for row in self.rows.values()
             if row.state is State.PLANNED and (row.build_lease_until is None or row.build_lease_until <= now)
         ]
-        leased = sorted(free, key=lambda row: row.plan.send_at)[:limit]
-        for row in leased:
-            row.build_lease_until = lease_until
-        return [self._assignment(row) for row in leased]
+        room = {True: limit, False: given}  # by whether a model has to write it
+        leased = []
+        for row in sorted(free, key=lambda row: row.plan.send_at):
+            assignment = self._assignment(row)
+            if room[assignment.needs_model] > 0:
+                room[assignment.needs_model] -= 1
+                row.build_lease_until = lease_until
+                leased.append(assignment)
+        return leased
 
     @one_at_a_time
     def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
@@ -215,10 +221,11 @@ class MemoryStore(MemoryLedger):
         steps = []
         for one in announced:
             row = self.rows[one.envelope.id]
-            if on_the_road(row):
+            if row.state is State.PENDING and (row.lease_until is None or row.lease_until <= at):
+                row.position = one.position
+                steps.append(self._move(row, Event.REPUBLISHED, at, attempt=one.envelope.attempt))
+            elif row.state is State.RETRY and on_the_road(row) and one.position.topic == Topic.RETRY:
                 row.position, row.updated_at = one.position, at
-                if row.state is State.PENDING:
-                    steps.append(self._move(row, Event.REPUBLISHED, at))
         return steps
 
     @one_at_a_time

@@ -85,6 +85,11 @@ class Inspection:
             most_memory=memory["maxmemory"],
         )
 
+    def due_sizes(self) -> dict[DueIndex, int]:
+        """How many ids each due index holds; it is also the sign of life that a probe asks for."""
+        with meaning():
+            return {index: self._redis.zcard(keys.DUE[index]) for index in DueIndex}
+
     def entries(self, timezone: str | None = None, day: date | None = None) -> Iterator[Cached]:
         """Whole entries, sealed text and all, by date, zone and send time."""
         for bucket in self._buckets(timezone, day):

@@ -9,6 +9,7 @@ from uuid import UUID
 from healthnotify.apps.database import rows
 from healthnotify.domain.errors import BadInput
 from healthnotify.domain.lifecycle import Event
+from healthnotify.domain.model import Withheld
 
 NOTIFICATION: Final = """
     SELECT n.*, u.external_id, (SELECT count(*) FROM dead_letters d WHERE d.notification_id = n.id) AS dead_letters
@@ -17,8 +18,8 @@ NOTIFICATION: Final = """
 MOVES: Final = "SELECT * FROM moves WHERE notification_id = %(id)s ORDER BY id"
 
 WORDS: Final = {
-    Event.PLANNED: "planned for {wall_clock} {timezone}{shift}",
-    Event.WRITTEN: "written by {author}{why}, approved by the guardrails and saved",
+    Event.PLANNED: "{planned} for {wall_clock} {timezone}{shift}",
+    Event.WRITTEN: "{author}{why}, approved by the guardrails and saved",
     Event.PUBLISHED: "its time had come; Kafka confirmed the record for try {attempt}",
     Event.ACCEPTED: "the {channel} channel accepted try {attempt}",
     Event.REFUSED: "try {attempt} failed: {reason}",
@@ -27,8 +28,17 @@ WORDS: Final = {
     Event.REPUBLISHED: "Kafka confirmed another record, for try {attempt}",
     Event.TAKEN_OVER: "whoever held try {attempt} did not say what came of it; another consumer took over",
     Event.GAVE_UP: "given up: {reason}; its dead letter is kept",
-    Event.CANCELLED: "cancelled: {reason}",
-    Event.REDRIVEN: "an operator brought it back",
+    Event.CANCELLED: "cancelled: {reason}{meaning}",
+    Event.REDRIVEN: "{actor} brought it back from the dead letters; it has all of its tries again",
+}
+#: What a reason not to send says, where its code alone does not.
+MEANINGS: Final = {
+    Withheld.OPTED_OUT: "; the user does not want this category on this channel, or has no address there any more",
+    Withheld.EXPIRED: "; its time was over before it could be sent",
+    Withheld.SUPERSEDED: "; the user wants it otherwise now, and what takes its place has an id of its own",
+    Withheld.CAPPED: "; the user had as many messages within a day as anybody gets",
+    Withheld.WITHDRAWN: "; {actor} took it back",
+    Withheld.UNFIT: "; the text that was asked for breaks a rule with this user's values in it",
 }
 SHIFTS: Final = {
     None: "",
@@ -42,8 +52,13 @@ class Chapter:
     """One move."""
 
     at: datetime
+    event: str
     before: str | None
     after: str
+    attempt: int
+    reason: str | None
+    due_at: datetime | None
+    actor: str | None
     words: str
 
 
@@ -62,11 +77,7 @@ def life(notification_id: UUID) -> Life:
         raise BadInput("id", f"no notification {notification_id}", "Take an id from a log line or the evidence")
     row = found[0]
     source = json.loads(row.provenance) if row.provenance else {}
-    chapters = tuple(
-        Chapter(move.at, move.before, move.after, _words(move, row, source))
-        for move in rows(MOVES, {"id": notification_id})
-    )
-    return Life(_facts(row, source), chapters)
+    return Life(_facts(row, source), tuple(_chapter(move, row, source) for move in rows(MOVES, {"id": row.id})))
 
 
 def _facts(row: Any, source: dict[str, Any]) -> dict[str, str]:
@@ -74,9 +85,9 @@ def _facts(row: Any, source: dict[str, Any]) -> dict[str, str]:
         "notification": str(row.id),
         "user": row.external_id,
         "category": row.category,
-        "goal": row.goal,
+        "goal": row.goal or "none: its text was given",
         "channel": row.channel,
-        "local date, slot": f"{row.local_date}, {row.slot}",
+        **_occasion(row),
         "send at": row.send_at.isoformat(),
         "expires at": row.expires_at.isoformat(),
         "time zone database": row.tzdata,
@@ -91,16 +102,46 @@ def _facts(row: Any, source: dict[str, Any]) -> dict[str, str]:
     return facts
 
 
+def _occasion(row: Any) -> dict[str, str]:
+    if row.slot is None:
+        return {"asked for by": row.asked_by, "local date": str(row.local_date)}
+    return {"local date, slot": f"{row.local_date}, {row.slot}"}
+
+
+def _chapter(move: Any, row: Any, source: dict[str, Any]) -> Chapter:
+    return Chapter(
+        at=move.at,
+        event=move.event,
+        before=move.before,
+        after=move.after,
+        attempt=move.attempt,
+        reason=move.reason,
+        due_at=move.due_at,
+        actor=move.actor,
+        words=_words(move, row, source),
+    )
+
+
 def _words(move: Any, row: Any, source: dict[str, Any]) -> str:
     why = source.get("why_template")
+    actor = move.actor or "an operator"
     return WORDS[Event(move.event)].format(
         wall_clock=row.wall_clock.replace("T", " "),
         timezone=row.timezone,
         shift=SHIFTS.get(row.shift, ""),
-        author=f"the {source.get('source')} {source.get('author')}",
+        planned=f"asked for by {row.asked_by}," if row.slot is None else "planned",
+        author=_author(source),
         why=f" because the model gave nothing usable ({why})" if why else "",
         attempt=move.attempt,
         channel=row.channel,
         reason=move.reason,
+        meaning=MEANINGS.get(move.reason, "").format(actor=actor),
+        actor=actor,
         due_at=move.due_at.isoformat(timespec="milliseconds") if move.due_at else "",
     )
+
+
+def _author(source: dict[str, Any]) -> str:
+    if source.get("source") == "given":
+        return f"the words were given by {source['author']}"
+    return f"written by the {source.get('source')} {source.get('author')}"

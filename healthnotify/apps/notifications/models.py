@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from healthnotify.apps.users.models import User
 from healthnotify.domain.lifecycle import OPEN, State
-from healthnotify.domain.model import Category, Channel, Goal
+from healthnotify.domain.model import Category, Channel, Goal, Withheld
 
 
 class Notification(models.Model):
@@ -16,11 +16,12 @@ class Notification(models.Model):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="notifications")
     category = models.CharField(max_length=16)
     channel = models.CharField(max_length=16)
-    goal = models.CharField(max_length=32)
+    goal = models.CharField(max_length=32, null=True)  # null: asked for with a text of its own
 
     # the schedule's decision
     local_date = models.DateField()
-    slot = models.PositiveSmallIntegerField()
+    slot = models.PositiveSmallIntegerField(null=True)  # null: asked for ad hoc, so it is for no occasion
+    revision = models.PositiveIntegerField(default=0)  # of the preference that it was planned from
     timezone = models.CharField(max_length=64)
     wall_clock = models.CharField(max_length=32)  # naive on purpose: Django has no field for a time without a zone
     send_at = models.DateTimeField()
@@ -33,6 +34,11 @@ class Notification(models.Model):
     reason = models.CharField(max_length=64, null=True)
     updated_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+
+    # who asked for it, and with what, when it is for no occasion
+    asked_by = models.CharField(max_length=80, null=True)
+    template = models.CharField(max_length=64, null=True)
+    given_sealed = models.TextField(null=True)
 
     # what it says
     message_sealed = models.TextField(null=True)
@@ -59,13 +65,20 @@ class Notification(models.Model):
     class Meta:
         db_table = "notifications"
         constraints = [
+            # What a change of preferences has superseded makes room for its successor, and nothing else does.
             models.UniqueConstraint(
-                "user", "category", "local_date", "slot", "channel", name="notifications_one_an_occasion"
+                fields=["user", "category", "local_date", "slot", "channel"],
+                name="notifications_one_an_occasion",
+                condition=Q(reason__isnull=True) | ~Q(reason=Withheld.SUPERSEDED),
             ),
             models.CheckConstraint(name="notifications_state", condition=Q(state__in=list(State))),
             models.CheckConstraint(name="notifications_category", condition=Q(category__in=list(Category))),
             models.CheckConstraint(name="notifications_channel", condition=Q(channel__in=list(Channel))),
             models.CheckConstraint(name="notifications_goal", condition=Q(goal__in=list(Goal))),
+            models.CheckConstraint(
+                name="notifications_have_a_slot_or_were_asked_for",
+                condition=Q(slot__isnull=False, goal__isnull=False) | Q(slot__isnull=True, asked_by__isnull=False),
+            ),
             models.CheckConstraint(
                 name="notifications_have_text_when_staged",
                 condition=Q(state__in=[State.PLANNED, State.CANCELLED]) | Q(message_sha256__isnull=False),
@@ -81,6 +94,9 @@ class Notification(models.Model):
         ]
         indexes = [
             models.Index("send_at", name="notifications_to_build", condition=Q(state=State.PLANNED)),
+            models.Index(  # few among many: whose words were given must not be looked for among all that is planned
+                "send_at", name="notifications_asked_for", condition=Q(state=State.PLANNED, slot__isnull=True)
+            ),
             models.Index("send_at", name="notifications_to_publish", condition=Q(state=State.STAGED)),
             models.Index(
                 "next_attempt_at",
@@ -95,7 +111,19 @@ class Notification(models.Model):
             models.Index("expires_at", name="notifications_to_expire", condition=Q(state__in=sorted(OPEN))),
             models.Index("user", "ended_at", name="notifications_sent_lately", condition=Q(state=State.COMPLETED)),
             models.Index("local_date", "state", name="notifications_of_a_day"),
+            models.Index("send_at", "id", name="notifications_in_order"),
+            models.Index("user", "send_at", name="notifications_of_a_user"),
+            models.Index("ended_at", name="notifications_given_up", condition=Q(state=State.FAILED)),
+            models.Index(
+                "updated_at",
+                name="notifications_redriven",
+                condition=Q(state=State.PENDING, topic__isnull=True, claim_id__isnull=True),
+            ),
         ]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return str(self.id)
 
 
 class Move(models.Model):
@@ -111,9 +139,11 @@ class Move(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     reason = models.CharField(max_length=64, null=True)
     due_at = models.DateTimeField(null=True)  # SCHEDULED only: when the next attempt is to be made
+    actor = models.CharField(max_length=80, null=True)  # who caused it, when it was a person or a key
 
     class Meta:
         db_table = "moves"
+        indexes = [models.Index("at", name="moves_lately")]
 
 
 class DeadLetter(models.Model):
@@ -138,3 +168,7 @@ class DeadLetter(models.Model):
                 "topic", "partition", "offset", name="dead_letters_one_a_place", condition=Q(raw__isnull=False)
             ),
         ]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return f"of {self.notification_id}" if self.notification_id else f"{self.topic}:{self.partition}:{self.offset}"

@@ -25,14 +25,3 @@ def guard_moves() -> str:
         CREATE OR REPLACE TRIGGER notifications_guard_beginning BEFORE INSERT ON notifications
             FOR EACH ROW WHEN (NEW.state <> '{BEGINNING}') EXECUTE FUNCTION notifications_guard_moves();
     """
-
-
-APPEND_ONLY = """
-    CREATE OR REPLACE FUNCTION moves_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'moves are append-only: % is refused', TG_OP
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'moves_append_only';
-    END $$;
-    CREATE OR REPLACE TRIGGER moves_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON moves
-        FOR EACH STATEMENT EXECUTE FUNCTION moves_append_only();
-"""

@@ -31,14 +31,16 @@ class KeyRing:
 
     def unwrap(self, user_id: UUID, wrapped: str) -> UserKey:
         """The user's data key. Raises `Misconfigured` when the ring lacks the key that wrapped it."""
-        name = Sealed.parse(wrapped).key_name
-        if name not in self.keys:
-            raise Misconfigured("ENCRYPTION_KEYS", f"the key {name!r} is missing, and data is sealed with it", FIX)
-        try:
-            return UserKey(open_sealed(wrapped, self.keys[name], _about(user_id)))
-        except InvalidTag:
-            problem = f"the key named {name!r} is not the one that sealed the data"
-            raise Misconfigured("ENCRYPTION_KEYS", problem, FIX) from None
+        return UserKey(self._opened(wrapped, _about(user_id)))
+
+    def seal(self, text: str, about: str) -> str:
+        """The token of a text that belongs to the installation, not to one user; `about` names its row."""
+        name = next(iter(self.keys))
+        return seal(text.encode(), self.keys[name], name, about)
+
+    def open(self, token: str, about: str) -> str:
+        """The text of such a token. Raises `Misconfigured` when the ring lacks the key that sealed it."""
+        return self._opened(token, about).decode()
 
     def blind_index(self, address: str) -> str:
         """What is stored beside a sealed address so that it can be found again: an HMAC under the newest key."""
@@ -48,6 +50,16 @@ class KeyRing:
         """The index of an address under every key of the ring, for a search while keys are changed."""
         canonical = address.strip().casefold().encode()
         return [f"{name}:{_hmac(key, canonical)}" for name, key in self.keys.items()]
+
+    def _opened(self, token: str, about: str) -> bytes:
+        name = Sealed.parse(token).key_name
+        if name not in self.keys:
+            raise Misconfigured("ENCRYPTION_KEYS", f"the key {name!r} is missing, and data is sealed with it", FIX)
+        try:
+            return open_sealed(token, self.keys[name], about)
+        except InvalidTag:
+            problem = f"the key named {name!r} is not the one that sealed the data"
+            raise Misconfigured("ENCRYPTION_KEYS", problem, FIX) from None
 
 
 def parse(text: str | None) -> KeyRing:

@@ -39,6 +39,10 @@ class User(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return self.external_id
+
 
 class Address(models.Model):
     """Where one channel reaches a user."""
@@ -51,10 +55,15 @@ class Address(models.Model):
 
     class Meta:
         db_table = "addresses"
+        verbose_name_plural = "addresses"
         constraints = [
             models.UniqueConstraint("user", "channel", name="addresses_one_a_channel"),
             models.CheckConstraint(name="addresses_channel", condition=Q(channel__in=list(Channel))),
         ]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return self.channel
 
 
 class UserGoal(models.Model):
@@ -69,10 +78,15 @@ class UserGoal(models.Model):
 
     class Meta:
         db_table = "goals"
+        verbose_name = "goal"
         constraints = [
             models.UniqueConstraint("user", "code", name="goals_one_a_code"),
             models.CheckConstraint(name="goals_code", condition=Q(code__in=list(Goal))),
         ]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return self.code.replace("_", " ")
 
 
 class Preference(models.Model):
@@ -87,13 +101,14 @@ class Preference(models.Model):
     days = ArrayField(models.SmallIntegerField(), size=7)
     every = models.PositiveSmallIntegerField(default=1)
     anchor = models.DateField()
+    revision = models.PositiveIntegerField(default=0)  # goes up with each change that what is planned depends on
     planned_until = models.DateTimeField()
     next_due_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "preferences"
         constraints = [
-            models.UniqueConstraint("user", "category", name="preferences_one_a_category"),
+            models.UniqueConstraint("user", "category", "channel", name="preferences_one_a_category_and_channel"),
             models.CheckConstraint(name="preferences_category", condition=Q(category__in=list(Category))),
             models.CheckConstraint(name="preferences_channel", condition=Q(channel__in=list(Channel))),
             models.CheckConstraint(
@@ -103,3 +118,7 @@ class Preference(models.Model):
         indexes = [
             models.Index("next_due_at", name="preferences_due", condition=Q(next_due_at__isnull=False)),
         ]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return f"{self.category} by {self.channel}"

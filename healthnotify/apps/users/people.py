@@ -5,16 +5,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import transaction
 
+from healthnotify.apps.database import all_or_nothing
 from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.apps.privacy.models import WrappedKey
 from healthnotify.apps.users.models import Address, Preference, User, UserGoal
 from healthnotify.apps.users.phones import e164
-from healthnotify.apps.users.sealing import about_address, about_name, about_notes
-from healthnotify.domain.errors import BadInput, Unavailable
+from healthnotify.apps.users.rows import address_row, goal_row, own_columns, preference_row
+from healthnotify.domain.errors import BadInput, Rejected
 from healthnotify.domain.model import Channel
-from healthnotify.domain.people import NewPerson, check, first_due
+from healthnotify.domain.people import NewPerson, problems
+
+BATCH = 1000
 
 
 @dataclass(slots=True)
@@ -27,23 +30,59 @@ class _Rows:
 
 
 def add(people: Sequence[NewPerson], *, now: datetime, ring: KeyRing) -> list[UUID]:
-    """Enter all of them or, when one is wrong (`BadInput`), none. Answers their ids in order."""
+    """Enter all of them or, when one is wrong (`BadInput`, `Rejected`), none. Answers their ids in order."""
+    usable = [checked(person) for person in people]
+    with all_or_nothing():
+        ids = [user_id for user_id in enter(usable, now=now, ring=ring) if user_id is not None]
+        if len(ids) < len(people):
+            raise taken("Give each person an id that nobody has yet (with generate_test_users: another --seed)")
+    return ids
+
+
+def enter(people: Sequence[NewPerson], *, now: datetime, ring: KeyRing) -> list[UUID | None]:
+    """Enter those whose external id nobody has yet, however many, in few statements; the others answer None.
+
+    They come from `checked`. The unique index is asked, not a reading before: of two calls at the same time with the
+    same external id one waits for the other, and then finds it taken.
+    """
     rows = _Rows()
     for person in people:
-        _collect(_checked(person), now, ring, rows)
-    try:
-        with transaction.atomic():
-            User.objects.bulk_create(rows.users, batch_size=1000)
-            WrappedKey.objects.bulk_create(rows.keys, batch_size=1000)
-            Address.objects.bulk_create(rows.addresses, batch_size=1000)
-            UserGoal.objects.bulk_create(rows.goals, batch_size=1000)
-            Preference.objects.bulk_create(rows.preferences, batch_size=1000)
-    except IntegrityError:
-        fix = "Give each person an id that nobody has yet (with generate_test_users: another --seed)"
-        raise BadInput("external_id", "somebody has it already", fix) from None
-    except OperationalError as problem:
-        raise Unavailable("PostgreSQL", str(problem)) from problem
-    return [user.id for user in rows.users]
+        _collect(person, now, ring, rows)
+    with all_or_nothing():
+        User.objects.bulk_create(rows.users, batch_size=BATCH, ignore_conflicts=True)
+        entered = set(User.objects.filter(id__in=[user.id for user in rows.users]).values_list("id", flat=True))
+        WrappedKey.objects.bulk_create(_of(entered, rows.keys), batch_size=BATCH)
+        Address.objects.bulk_create(_of(entered, rows.addresses), batch_size=BATCH)
+        UserGoal.objects.bulk_create(_of(entered, rows.goals), batch_size=BATCH)
+        Preference.objects.bulk_create(_of(entered, rows.preferences), batch_size=BATCH)
+    return [user.id if user.id in entered else None for user in rows.users]
+
+
+def taken(fix: str = "Give an id that nobody has yet") -> BadInput:
+    """Somebody has this external id already."""
+    return BadInput("external_id", "somebody has it already", fix)
+
+
+def checked(person: NewPerson, *, http_webhooks: bool = False) -> NewPerson:
+    """In the one form that is kept: sorted, with the phone number as a provider takes it. Raises `BadInput` or, when
+    more than one thing is wrong, `Rejected`."""
+    found = list(problems(person, http_webhooks=http_webhooks))
+    addresses = dict(person.addresses)
+    if number := addresses.get(Channel.SMS):
+        try:
+            addresses[Channel.SMS] = e164(number, None)
+        except BadInput as problem:
+            found.append(BadInput("channels.sms", problem.problem, problem.fix))
+    if found:
+        raise found[0] if len(found) == 1 else Rejected(found)
+    return replace(
+        person,
+        addresses=addresses,
+        goals=tuple(sorted(person.goals, key=lambda goal: goal.goal)),
+        preferences=tuple(
+            replace(one, times=tuple(sorted(one.times))) for one in sorted(person.preferences, key=lambda one: one.key)
+        ),
+    )
 
 
 def deactivate(ids: Sequence[UUID]) -> None:
@@ -53,59 +92,15 @@ def deactivate(ids: Sequence[UUID]) -> None:
         Preference.objects.filter(user__in=ids).update(next_due_at=None)
 
 
-def _checked(person: NewPerson) -> NewPerson:
-    """With the phone number in the one form that is stored."""
-    check(person)
-    number = person.addresses.get(Channel.SMS)
-    if number is None:
-        return person
-    return replace(person, addresses={**person.addresses, Channel.SMS: e164(number, None)})
+def _of(entered: set[UUID], rows: list) -> list:
+    return [row for row in rows if row.user_id in entered]
 
 
 def _collect(person: NewPerson, now: datetime, ring: KeyRing, rows: _Rows) -> None:
     user_id = uuid4()
     key, wrapped = ring.make(user_id)
-    user = User(
-        id=user_id,
-        external_id=person.external_id,
-        name_sealed=key.seal(person.name, about_name(user_id)),
-        locale=person.locale,
-        timezone=person.timezone,
-        timezone_source=person.timezone_source,
-        quiet_start=person.quiet and person.quiet.start,
-        quiet_end=person.quiet and person.quiet.end,
-        active=person.active,
-    )
-    rows.users.append(user)
-    rows.keys.append(WrappedKey(user=user, wrapped=wrapped))
-    for channel, address in person.addresses.items():
-        sealed = key.seal(address, about_address(user_id, channel))
-        index = ring.blind_index(address)
-        rows.addresses.append(Address(user=user, channel=channel, address_sealed=sealed, address_index=index))
-    for goal in person.goals:
-        note = person.notes.get(goal.goal, "")
-        rows.goals.append(
-            UserGoal(
-                user=user,
-                code=goal.goal,
-                target=goal.target,
-                progress=goal.progress,
-                streak=goal.streak,
-                notes_sealed=key.seal(note, about_notes(user_id, goal.goal)) if note else "",
-            )
-        )
-    rows.preferences.extend(
-        Preference(
-            user=user,
-            category=preference.category,
-            channel=preference.channel,
-            enabled=preference.enabled,
-            times=list(preference.times),
-            days=sorted(preference.days),
-            every=preference.every,
-            anchor=now.date(),
-            planned_until=now,
-            next_due_at=first_due(preference, person, now),
-        )
-        for preference in person.preferences
-    )
+    rows.users.append(User(id=user_id, **own_columns(user_id, person, key)))
+    rows.keys.append(WrappedKey(user_id=user_id, wrapped=wrapped))
+    rows.addresses.extend(address_row(user_id, channel, person, key, ring) for channel in person.addresses)
+    rows.goals.extend(goal_row(user_id, goal, key) for goal in person.goals)
+    rows.preferences.extend(preference_row(user_id, wish, person, now) for wish in person.preferences)

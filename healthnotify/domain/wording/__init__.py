@@ -25,6 +25,8 @@ class Template:
     """A reviewed text with placeholders."""
 
     id: str  #: goal.language.number, such as walk_more.de.1
+    goal: Goal
+    language: str
     draft: Draft
 
     @property
@@ -58,4 +60,12 @@ def templates(goal: Goal, language: str) -> tuple[Template, ...]:
     """Every template of that goal in that language, in order of their numbers."""
     tongue = language_for(language)
     drafts = enumerate(TEXTS[tongue][goal], start=1)
-    return tuple(Template(f"{goal}.{tongue}.{number}", draft) for number, draft in drafts)
+    return tuple(Template(f"{goal}.{tongue}.{number}", goal, tongue, draft) for number, draft in drafts)
+
+
+def template_called(identity: str) -> Template | None:
+    """The template with that id, or None."""
+    return _BY_ID.get(identity)
+
+
+_BY_ID: Final = {one.id: one for language in TEXTS for goal in Goal for one in templates(goal, language)}

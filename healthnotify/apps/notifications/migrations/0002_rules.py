@@ -2,7 +2,8 @@
 
 from django.db import migrations
 
-from healthnotify.apps.notifications.rules import APPEND_ONLY, guard_moves
+from healthnotify.apps.append_only import append_only, changeable
+from healthnotify.apps.notifications.rules import guard_moves
 
 
 class Migration(migrations.Migration):
@@ -10,5 +11,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(guard_moves(), "DROP FUNCTION notifications_guard_moves CASCADE"),
-        migrations.RunSQL(APPEND_ONLY, "DROP FUNCTION moves_append_only CASCADE"),
+        migrations.RunSQL(append_only("moves"), changeable("moves")),
     ]

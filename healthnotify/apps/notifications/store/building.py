@@ -14,36 +14,47 @@ from healthnotify.apps.notifications.store.ledger import (
     RECORD_MOVES,
     STEP,
     Ledger,
+    about_given,
     about_message,
     entry,
     states_before,
     steps,
 )
+from healthnotify.apps.privacy.cipher import UserKey
 from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.apps.users.sealing import open_name
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Assignment, Category, Channel, Entry, Goal, Message, Withheld
+from healthnotify.domain.model import Assignment, Category, Channel, Draft, Entry, Goal, Message, Withheld
 
-LEASE: Final = """
-    WITH leased AS (
+FREE: Final = """
+    SELECT id FROM notifications
+    WHERE state = 'PLANNED' AND (build_lease_until IS NULL OR build_lease_until <= %(now)s)
+"""
+
+#: Words that were given have a room of their own, so that they need not wait until a model has answered others.
+LEASE: Final = f"""
+    WITH for_the_model AS (
+        {FREE} AND given_sealed IS NULL AND template IS NULL
+        ORDER BY send_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), with_words AS (
+        {FREE} AND slot IS NULL AND (given_sealed IS NOT NULL OR template IS NOT NULL)
+        ORDER BY send_at LIMIT %(given)s FOR UPDATE SKIP LOCKED
+    ), leased AS (
         UPDATE notifications n SET build_lease_until = %(lease_until)s
-        WHERE n.id IN (
-            SELECT id FROM notifications
-            WHERE state = 'PLANNED' AND (build_lease_until IS NULL OR build_lease_until <= %(now)s)
-            ORDER BY send_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-        )
+        FROM (SELECT id FROM for_the_model UNION ALL SELECT id FROM with_words) free
+        WHERE n.id = free.id
         RETURNING n.*
     )
     SELECT n.id, n.user_id, n.category, n.channel, n.goal, n.send_at, n.expires_at,
-           u.name_sealed, u.locale, u.active, u.erased_at, k.wrapped,
+           n.asked_by, n.given_sealed, n.template, u.name_sealed, u.locale, u.active, u.erased_at, k.wrapped,
            COALESCE(g.target, 0) AS target, COALESCE(g.progress, 0) AS progress, COALESCE(g.streak, 0) AS streak,
-           COALESCE(p.enabled AND p.channel = n.channel, false) AS enabled
+           COALESCE(p.enabled, n.slot IS NULL) AS enabled
     FROM leased n
     JOIN users u ON u.id = n.user_id
     LEFT JOIN data_keys k ON k.user_id = n.user_id
     LEFT JOIN goals g ON g.user_id = n.user_id AND g.code = n.goal
-    LEFT JOIN preferences p ON p.user_id = n.user_id AND p.category = n.category
+    LEFT JOIN preferences p ON p.user_id = n.user_id AND p.category = n.category AND p.channel = n.channel
     ORDER BY n.send_at
 """
 
@@ -81,10 +92,10 @@ CANCEL: Final = f"""
 
 
 class Building(Ledger):
-    def lease_planned(self, now: datetime, lease_until: datetime, limit: int) -> list[Assignment]:
+    def lease_planned(self, now: datetime, lease_until: datetime, limit: int, given: int = 0) -> list[Assignment]:
         """See `ports.BuildingStore`. What cannot be opened, because the key ring lacks its key, is not leased."""
         with all_or_nothing():
-            found = rows(LEASE, {"now": now, "lease_until": lease_until, "limit": limit})
+            found = rows(LEASE, {"now": now, "lease_until": lease_until, "limit": limit, "given": given})
             return [_assignment(row, self._ring) for row in found]
 
     def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
@@ -126,13 +137,14 @@ class Building(Ledger):
 
 
 def _assignment(row: Any, ring: KeyRing) -> Assignment:
+    key = None if row.wrapped is None else ring.unwrap(row.user_id, row.wrapped)
     return Assignment(
         id=row.id,
         user_id=row.user_id,
         category=Category(row.category),
         channel=Channel(row.channel),
-        goal=Goal(row.goal),
-        name="" if row.wrapped is None else open_name(ring.unwrap(row.user_id, row.wrapped), row),
+        goal=Goal(row.goal) if row.goal else None,
+        name=open_name(key, row) if key else "",
         locale=row.locale,
         target=row.target,
         progress=row.progress,
@@ -140,7 +152,17 @@ def _assignment(row: Any, ring: KeyRing) -> Assignment:
         send_at=row.send_at,
         expires_at=row.expires_at,
         withheld=_withheld(row),
+        asked_by=row.asked_by,
+        draft=_given(key, row),
+        template=row.template,
     )
+
+
+def _given(key: UserKey | None, row: Any) -> Draft | None:
+    """The words; none can be read any more once the user is erased, and then none are needed."""
+    if row.given_sealed is None:
+        return None
+    return Draft(*json.loads(key.open(row.given_sealed, about_given(row.id)))) if key else Draft("", "")
 
 
 def _withheld(row: Any) -> Withheld | None:

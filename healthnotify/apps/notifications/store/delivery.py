@@ -64,7 +64,7 @@ CLAIM: Final = """
     )
     SELECT a.id, h.was, h.attempt, h.claim_id, h.lease_until, h.failure, c.taken_over, c.channel,
            c.user_id, c.message_sealed, u.active, u.erased_at, u.timezone, u.quiet_start, u.quiet_end, u.locale,
-           k.wrapped, d.address_sealed, COALESCE(p.enabled AND p.channel = c.channel, false) AS enabled,
+           k.wrapped, d.address_sealed, COALESCE(p.enabled, c.slot IS NULL) AS enabled,
            (SELECT count(*) FROM notifications s
             WHERE s.user_id = c.user_id AND s.state = 'COMPLETED' AND s.ended_at > %(day_ago)s) AS sent_last_day
     FROM asked a
@@ -73,7 +73,7 @@ CLAIM: Final = """
     LEFT JOIN users u ON u.id = c.user_id
     LEFT JOIN data_keys k ON k.user_id = c.user_id
     LEFT JOIN addresses d ON d.user_id = c.user_id AND d.channel = c.channel
-    LEFT JOIN preferences p ON p.user_id = c.user_id AND p.category = c.category
+    LEFT JOIN preferences p ON p.user_id = c.user_id AND p.category = c.category AND p.channel = c.channel
 """
 
 #: Needs no lease: success is a fact. What was given up stays so, with the time of the late success.

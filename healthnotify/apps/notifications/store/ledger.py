@@ -1,11 +1,12 @@
 """What all parts of the store share: the key ring, the shape of a step, and the sealing of messages."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from healthnotify.apps.database import rows
 from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.domain.delivery import Due, Failure, FailureKind, Position, Step
 from healthnotify.domain.lifecycle import Event, State, before
@@ -19,6 +20,10 @@ RECORD_MOVES: Final = """
         SELECT id, %(at)s, %(event)s, was, state, attempt, reason, due_at FROM changed
     )
 """
+#: The same for what a person or a key has caused.
+RECORD_MOVES_OF_ACTOR: Final = RECORD_MOVES.replace("due_at)", "due_at, actor)").replace(
+    "due_at FROM", "due_at, %(actor)s FROM"
+)
 STEP: Final = "id, was, state, attempt, reason, due_at"
 
 #: Columns of a notification that make a `Due`.
@@ -27,14 +32,36 @@ ENTRY: Final = f"""{DUE}, n.state, n.timezone, n.local_date, n.message_sealed,
     CASE n.state WHEN 'STAGED' THEN n.send_at WHEN 'RETRY' THEN n.next_attempt_at END AS due_at"""
 
 
+LATEST: Final = """
+    SELECT DISTINCT ON (m.notification_id) m.notification_id AS id, at, event, before, after, attempt, reason, due_at
+    FROM moves m WHERE m.notification_id = ANY(%(ids)s) ORDER BY m.notification_id, m.id DESC
+"""
+
+
 class Ledger:
     """Holds the key ring for the parts of the store."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
 
+    def latest(self, ids: Collection[UUID]) -> list[Step]:
+        """See `ports.RoadStore`."""
+        return [
+            Step(
+                id=row.id,
+                event=Event(row.event),
+                before=State(row.before) if row.before else None,
+                after=State(row.after),
+                at=row.at,
+                attempt=row.attempt,
+                reason=row.reason,
+                due_at=row.due_at,
+            )
+            for row in rows(LATEST, {"ids": list(ids)})
+        ]
 
-def steps(rows: Iterable[Any], event: Event, at: datetime) -> list[Step]:
+
+def steps(found: Iterable[Any], event: Event, at: datetime) -> list[Step]:
     """Rows of `STEP` as steps."""
     return [
         Step(
@@ -47,7 +74,7 @@ def steps(rows: Iterable[Any], event: Event, at: datetime) -> list[Step]:
             reason=row.reason,
             due_at=row.due_at,
         )
-        for row in rows
+        for row in found
     ]
 
 
@@ -130,3 +157,8 @@ def failure_from_json(text: str | None) -> Failure | None:
 def about_message(notification_id: UUID) -> str:
     """What a sealed message is bound to."""
     return f"notifications.message:{notification_id}"
+
+
+def about_given(notification_id: UUID) -> str:
+    """What the sealed words that were asked for are bound to."""
+    return f"notifications.given:{notification_id}"

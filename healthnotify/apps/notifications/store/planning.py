@@ -14,32 +14,38 @@ from healthnotify.pipeline.ports import Plan
 
 DUE_PREFERENCES: Final = """
     SELECT p.id, p.user_id, p.category, p.channel, p.times, p.days, p.every, p.anchor, p.planned_until, p.next_due_at,
-           u.timezone, u.quiet_start, u.quiet_end,
+           p.revision, u.timezone, u.quiet_start, u.quiet_end,
            ARRAY(SELECT g.code FROM goals g WHERE g.user_id = p.user_id ORDER BY g.code) AS goals
     FROM preferences p JOIN users u ON u.id = p.user_id
-    WHERE p.next_due_at <= %(until)s
+    WHERE p.next_due_at <= %(until)s AND EXISTS (SELECT FROM goals g WHERE g.user_id = p.user_id)
     ORDER BY p.next_due_at
     LIMIT %(limit)s
 """
 
 #: The preferences are advanced by compare-and-set on what the planner saw, and only their notifications are inserted:
-#: a change that a user makes in between wins, and is planned by the next scan.
+#: a change that a user makes in between wins, and is planned by the next scan. An occasion that has a notification
+#: already conflicts by its id, or by the constraint that knows no revision. Locked first, in the order of ids, as a
+#: change of a person locks them: else the two could wait for each other.
 PLAN: Final = """
-    WITH advanced AS (
+    WITH asked AS (
+        SELECT * FROM unnest(%(ids)s::uuid[], %(seen)s::timestamptz[], %(revisions)s::int[], %(until)s::timestamptz[],
+                             %(next)s::timestamptz[]) AS t(id, seen, revision, planned_until, next_due_at)
+    ), held AS (
+        SELECT p.id FROM preferences p JOIN asked USING (id) ORDER BY p.id FOR UPDATE OF p
+    ), advanced AS (
         UPDATE preferences p SET planned_until = a.planned_until, next_due_at = a.next_due_at
-        FROM (SELECT * FROM unnest(%(ids)s::uuid[], %(seen)s::timestamptz[], %(until)s::timestamptz[],
-                                   %(next)s::timestamptz[]) AS t(id, seen, planned_until, next_due_at)) a
-        WHERE p.id = a.id AND p.next_due_at = a.seen
+        FROM asked a JOIN held USING (id)
+        WHERE p.id = a.id AND p.next_due_at = a.seen AND p.revision = a.revision
         RETURNING p.id
     ), changed AS (
-        INSERT INTO notifications (id, user_id, category, channel, goal, local_date, slot, timezone, wall_clock,
-                                   send_at, expires_at, shift, tzdata, state, updated_at, attempt, uncounted,
-                                   accepted_by)
-        SELECT n.id, n.user_id, n.category, n.channel, n.goal, n.local_date, n.slot, n.timezone, n.wall_clock,
-               n.send_at, n.expires_at, n.shift, n.tzdata, %(beginning)s, %(at)s, 0, 0, '{}'
+        INSERT INTO notifications (id, user_id, category, channel, goal, local_date, slot, revision, timezone,
+                                   wall_clock, send_at, expires_at, shift, tzdata, state, updated_at, attempt,
+                                   uncounted, accepted_by)
+        SELECT n.id, n.user_id, n.category, n.channel, n.goal, n.local_date, n.slot, n.revision, n.timezone,
+               n.wall_clock, n.send_at, n.expires_at, n.shift, n.tzdata, %(beginning)s, %(at)s, 0, 0, '{}'
         FROM json_to_recordset(%(rows)s::json) AS n(preference_id uuid, id uuid, user_id uuid, category text,
              channel text, goal text, local_date date, slot int, timezone text, wall_clock text,
-             send_at timestamptz, expires_at timestamptz, shift text, tzdata text)
+             send_at timestamptz, expires_at timestamptz, shift text, tzdata text, revision int)
         JOIN advanced ON advanced.id = n.preference_id
         ON CONFLICT DO NOTHING
         RETURNING id, state, shift
@@ -63,6 +69,7 @@ class Planning(Ledger):
         parameters = {
             "ids": [plan.preference_id for plan in plans],
             "seen": [plan.seen_next_due_at for plan in plans],
+            "revisions": [plan.seen_revision for plan in plans],
             "until": [plan.planned_until for plan in plans],
             "next": [plan.next_due_at for plan in plans],
             "rows": json.dumps(list(_rows(plans)), default=str),
@@ -102,6 +109,7 @@ def _preference(row: Any) -> Preference:
         quiet=quiet_hours(row),
         planned_until=row.planned_until,
         next_due_at=row.next_due_at,
+        revision=row.revision,
     )
 
 

@@ -19,10 +19,10 @@ from healthnotify.apps.notifications.store.ledger import (
     position,
     steps,
 )
-from healthnotify.domain.delivery import Step
+from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.lifecycle import Event, State, after
 from healthnotify.domain.model import Entry, Withheld
-from healthnotify.pipeline.ports import Announced, DueIndex, Still
+from healthnotify.pipeline.ports import Announced, DueIndex, Still, Topic
 
 OVERDUE: Final = {
     DueIndex.DAILY: f"""
@@ -43,16 +43,25 @@ STILL: Final = f"""
     ORDER BY n.updated_at LIMIT %(limit)s
 """
 
+REDRIVEN: Final = f"""
+    SELECT {DUE} FROM notifications n
+    WHERE n.state = 'PENDING' AND n.topic IS NULL AND n.claim_id IS NULL ORDER BY n.updated_at LIMIT %(limit)s
+"""
+
+#: A consumer may have been faster than this statement: what it holds, or has handed on to the retry topic, has a newer
+#: record than ours.
 SWEPT: Final = f"""
     WITH asked AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(topics)s::text[], %(partitions)s::int[], %(offsets)s::bigint[])
-               AS t(id, topic, partition, "offset")
+        SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(topics)s::text[], %(partitions)s::int[],
+                             %(offsets)s::bigint[]) AS t(id, attempt, topic, partition, "offset")
     ), swept AS (
         UPDATE notifications n
         SET topic = a.topic, partition = a.partition, "offset" = a."offset", updated_at = %(at)s
         FROM asked a
-        WHERE n.id = a.id AND (n.state = 'PENDING' OR (n.state = 'RETRY' AND n.next_attempt_at IS NULL))
-        RETURNING n.id, n.state AS was, n.state, n.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
+        WHERE n.id = a.id AND (
+            (n.state = 'PENDING' AND (n.lease_until IS NULL OR n.lease_until <= %(at)s))
+            OR (n.state = 'RETRY' AND n.next_attempt_at IS NULL AND a.topic = %(retry)s))
+        RETURNING n.id, n.state AS was, n.state, a.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
     ), changed AS (SELECT * FROM swept WHERE state = 'PENDING'), {RECORD_MOVES}
     SELECT {STEP} FROM changed
 """
@@ -97,13 +106,19 @@ class Sweeping(Ledger):
             for row in rows(STILL, {"before": before, "limit": limit})
         ]
 
+    def redriven(self, limit: int) -> list[Due]:
+        """See `ports.SweepStore`."""
+        return [due(row) for row in rows(REDRIVEN, {"limit": limit})]
+
     def swept(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
         """See `ports.SweepStore`."""
         parameters = {
             "ids": [one.envelope.id for one in announced],
+            "attempts": [one.envelope.attempt for one in announced],
             **columns([one.position for one in announced]),
             "at": at,
             "event": Event.REPUBLISHED,
+            "retry": Topic.RETRY,
         }
         return steps(rows(SWEPT, parameters), Event.REPUBLISHED, at) if announced else []
 

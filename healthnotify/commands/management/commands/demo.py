@@ -7,7 +7,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 
-from healthnotify import bootstrap
 from healthnotify.commands.demonstration import IMPATIENT
 from healthnotify.commands.reporting import ReportingCommand, whole_number
 from healthnotify.embedded.inbox_faults import Faults as InboxFaults
@@ -16,6 +15,7 @@ from healthnotify.embedded.model_server import Faults as ModelFaults
 from healthnotify.embedded.process import StartFailed
 from healthnotify.embedded.stack import Stack
 from healthnotify.embedded.variables import STAND_IN_RATE
+from healthnotify.given import embeddable
 
 
 class Command(ReportingCommand):
@@ -41,7 +41,7 @@ class Command(ReportingCommand):
 def _run(count: int, seed: int, directory: Path | None, console: Console) -> int:
     inbox = InboxFaults(refuse_for_a_while=0.05, while_seconds=3, refuse_for_good=0.01, seed=seed)
     model = ModelFaults(slow=0.03, bad=0.06)
-    given = bootstrap.given()
+    given = embeddable()
 
     def tell(name: str, text: str) -> None:
         console.print(f"{name}: {text}", style="dim", highlight=False, markup=False)

@@ -1,0 +1,1 @@
+"""How dates and times are shown and asked for, by language."""

@@ -1,0 +1,1 @@
+"""What only the web process serves beside API and pages: its health, its metrics."""
