@@ -13,10 +13,10 @@ COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev demo test check requirements clean
+.PHONY: help install install-dev demo up test test-containers bench check requirements clean
 
 help: ## List these commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/run.installed ## Make the virtual environment .venv; a second call does nothing.
 
@@ -25,8 +25,17 @@ install-dev: .venv/dev.installed
 demo: install ## 200 people get their notifications, and every one is accounted for.
 	@$(BIN)/python manage.py demo $(ARGS)
 
+up: install ## All of it on this machine, until Ctrl-C: pages, API, workers, services.
+	@$(BIN)/python manage.py up $(ARGS)
+
 test: install-dev ## Run the tests; ARGS="-k name" picks some.
 	$(BIN)/python -m pytest $(ARGS)
+
+test-containers: install ## Build and start Dockerfile and compose.yaml; 4 minutes, needs root or an engine.
+	$(BIN)/python -m tests.containers
+
+bench: install-dev ## Measure, as ratios and percentiles; ARGS="api delivery page" picks some.
+	$(BIN)/python -m bench $(ARGS)
 
 check: install-dev ## Style, types, rules of imports, dependencies, migrations.
 	$(BIN)/ruff check .
