@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import psycopg
@@ -24,6 +25,9 @@ REFUSALS: Final = (
 )
 
 
+_is_held: ContextVar[bool] = ContextVar("is_held", default=False)
+
+
 def rows(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
     """Run one statement and answer its rows as named tuples. Raises `Unavailable` when PostgreSQL does not answer.
 
@@ -36,10 +40,27 @@ def rows(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
     except PASSING as problem:
+        _give_back(is_broken=True)
         raise Unavailable("PostgreSQL", str(problem).strip().splitlines()[0]) from problem
     finally:
-        if not connection.in_atomic_block:
-            connection.close()  # back to the pool, which throws a broken one away
+        _give_back()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """One connection for all that is asked inside; else each statement takes one from the pool and gives it back."""
+    before = _is_held.set(True)
+    try:
+        yield
+    finally:
+        _is_held.reset(before)
+        _give_back()
+
+
+def _give_back(*, is_broken: bool = False) -> None:
+    """To the pool, which throws a broken one away."""
+    if not connection.in_atomic_block and (is_broken or not _is_held.get()):
+        connection.close()
 
 
 @contextmanager
@@ -49,10 +70,10 @@ def all_or_nothing() -> Iterator[None]:
         with transaction.atomic():
             yield
     except PASSING as problem:
+        _give_back(is_broken=True)
         raise Unavailable("PostgreSQL", str(problem).strip().splitlines()[0]) from problem
     finally:
-        if not connection.in_atomic_block:
-            connection.close()
+        _give_back()
 
 
 def ping() -> None:

@@ -325,3 +325,15 @@ def test_barriers_are_seen(chromium):
         "contrast 2.85: <p style",
     ):
         assert what in told, told
+
+
+def test_a_services_own_words_break_wherever_they_must(page, up):
+    page.goto("/operations/")
+    log_in(page, up)
+    page.wait_for_selector("#freshness[data-state=live]")
+    page.wait_for_selector(".said")
+    page.click("#pause")
+    page.evaluate("document.querySelectorAll('.said').forEach(cell => cell.append('SETTING=' + 'x'.repeat(200)))")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert barriers(page) == [], width
