@@ -23,6 +23,7 @@ from healthnotify.apps.notifications.evidence import COLUMNS, Evidence, evidence
 from healthnotify.apps.notifications.reading import samples
 from healthnotify.apps.users import people
 from healthnotify.commands.invented import due_at, somebody
+from healthnotify.commands.running import started
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.people import NewPerson, first_due
 from healthnotify.embedded import interrupts
@@ -72,13 +73,7 @@ def demonstrate(count: int, seed: int, workers_log: Path, inbox_log: Path | None
 def _wait_for(workers: Process, console: Console) -> None:
     """Until each worker has said that it runs; a preferred time that passes before would only show the start-up."""
     with console.status("The six workers start …"):
-        workers.wait_until(lambda: _running(workers) >= set(WORKERS), seconds=60)
-
-
-def _running(workers: Process) -> set[str]:
-    lines = workers.log.read_text(errors="replace").splitlines() if workers.log else []
-    said = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
-    return {one["worker"] for one in said if one.get("event") == "started"}
+        workers.wait_until(lambda: started(workers) >= set(WORKERS), seconds=60)
 
 
 def _people(count: int, seed: int, now: datetime) -> Iterator[NewPerson]:

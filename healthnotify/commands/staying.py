@@ -9,10 +9,12 @@ from typing import Final
 
 from rich.console import Console
 
+from healthnotify.commands.running import started
 from healthnotify.embedded.interrupts import Interrupted
 from healthnotify.embedded.postgres import closed_parent
-from healthnotify.embedded.process import Process, StartFailed, answers, is_root
+from healthnotify.embedded.process import Process, StartFailed, is_root
 from healthnotify.embedded.stack import Stack
+from healthnotify.workers.everything import WORKERS
 
 LOOK: Final = 0.3  # seconds between two looks whether all of it still runs
 START: Final = 60  # seconds
@@ -25,7 +27,7 @@ def usual_place() -> str:
     return str(ELSEWHERE if is_root() and closed_parent(beside) else beside)
 
 
-def stay(files: Path, given: Mapping[str, str], *, url: str, port: int, console: Console) -> None:
+def stay(files: Path, given: Mapping[str, str], *, url: str, console: Console) -> None:
     """Until Ctrl-C. Data stay in `files`, and the next start goes on from them. Raises `StartFailed` when a part does
     not start or ends by itself, `Interrupted` when it is interrupted before all of it is up."""
 
@@ -37,14 +39,22 @@ def stay(files: Path, given: Mapping[str, str], *, url: str, port: int, console:
         more = {"PUBLIC_URL": url}
         stack.output_of([*manage, "migrate", "--verbosity=0"], more)
         first = json.loads(stack.output_of([*manage, "welcome"], more))
-        web = stack.begin("the web server", [*manage, "web"], files / "web.log", more)
-        workers = stack.begin("the workers", [*manage, "worker", "all"], files / "workers.log", more)
-        web.wait_until(lambda: answers(port), seconds=START)
+        web = stack.begin("the web server", [*manage, "web"], _fresh(files / "web.log"), more)
+        workers = stack.begin("the workers", [*manage, "worker", "all"], _fresh(files / "workers.log"), more)
+        web.wait_until(lambda: "web" in started(web), seconds=START)  # by its word: another one may answer there
+        workers.wait_until(lambda: started(workers) >= set(WORKERS), seconds=START)
         _greet(console, url, first, files, stack)
         try:
             _until_one_ends(web, workers)
         except Interrupted:
             console.print("\nEnding; `make up` goes on from here.")
+
+
+def _fresh(log: Path) -> Path:
+    """A log of this run alone; that of the run before is kept beside it."""
+    if log.exists():
+        log.replace(log.with_suffix(".before.log"))
+    return log
 
 
 def _until_one_ends(*parts: Process) -> None:

@@ -5,6 +5,7 @@ python -m healthnotify.embedded.stack [--keep DIRECTORY]     prints `export` lin
 
 import argparse
 import atexit
+import fcntl
 import functools
 import os
 import shlex
@@ -167,11 +168,21 @@ class Stack:
 
     def _prepare(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock_directory()
         if process.is_root():  # PostgreSQL must not be root, and passes through here
             self.directory.chmod(self.directory.stat().st_mode | stat.S_IXOTH)
         for name, text in variables.made_up(self.directory / "secrets.json").items():
             if self._lacks(name):
                 self._variables[name] = text
+
+    def _lock_directory(self) -> None:
+        """Two on the same files would spoil them; the lock ends with this process, however it ends."""
+        self._lock = (self.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            way_out = "end it, or choose another directory"
+            raise StartFailed(NAME, f"another one runs on the files in {self.directory}; {way_out}") from None
 
     def _start_valkey(self) -> None:
         self.valkey = Valkey(self.directory / "valkey")

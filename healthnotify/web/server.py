@@ -5,6 +5,7 @@ from typing import Final
 
 import uvicorn
 
+from healthnotify.adapters.telemetry import Log
 from healthnotify.bootstrap import Serving
 from healthnotify.domain.errors import Misconfigured
 
@@ -19,6 +20,7 @@ def serve(application: str, serving: Serving) -> None:
     The socket is bound here, because uvicorn would tell of a taken port in words of its own.
     """
     listening = _bind(serving)
+    Log("web").note("started", port=serving.port)
     config = uvicorn.Config(
         application,
         host=serving.host,

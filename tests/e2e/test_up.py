@@ -35,7 +35,6 @@ class Up:
             env=clean | given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         self.said = ""
 
@@ -54,7 +53,7 @@ class Up:
     def end(self, number=signal.SIGINT):
         self.process.send_signal(number)
         rest, _ = self.process.communicate(timeout=60)
-        self.said += rest
+        self.said += rest.decode()
         return self.process.returncode
 
     def find(self, pattern):
@@ -134,9 +133,21 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(place, up):
     other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     other.bind(("127.0.0.1", run.port))
     other.listen()
-    said, _ = run.process.communicate(timeout=120)
+    said = run.process.communicate(timeout=120)[0].decode()
     other.close()
 
     assert run.process.returncode == 1
     assert "WEB_PORT" in said
+    assert "All of it is up" not in said
     assert not marked(str(place))
+
+
+def test_two_on_the_same_files_are_refused_and_the_first_goes_on(place, up):
+    first = up().wait()
+    second = up()
+    said, _ = second.process.communicate(timeout=60)
+
+    assert second.process.returncode == 1
+    assert "another one runs on the files" in said.decode()
+    assert first.ask("GET", "/health/ready")["ready"]
+    assert first.end(signal.SIGTERM) == 0

@@ -22,10 +22,9 @@ class Command(ReportingCommand):
         parser.add_argument("--files", metavar="DIRECTORY", default=usual_place(), help="where data and logs stay")
 
     def handle(self, *_: Any, files: str, **__: Any) -> None:
-        serving = bootstrap.serving()
         console = Console(soft_wrap=True)
         try:
-            stay(Path(files).resolve(), embeddable(), url=serving.url, port=serving.port, console=console)
+            stay(Path(files).resolve(), embeddable(), url=bootstrap.serving().url, console=console)
         except Interrupted as end:
             sys.exit(end.exit_code)
         except StartFailed as problem:
