@@ -55,6 +55,11 @@ class Withheld(StrEnum):
     UNFIT = "unfit"  #: the words that were asked for break a rule once the values are filled in
 
 
+#: What was cancelled for one of these before any attempt makes room for another notification of its occasion: it was
+#: not sent, nobody can be sending it, and the user may change their mind again before its time.
+MAKES_ROOM: Final = (Withheld.SUPERSEDED, Withheld.OPTED_OUT, Withheld.USER_INACTIVE)
+
+
 def notification_id(
     user_id: UUID, category: Category, local_date: date, slot: int, channel: Channel, *, revision: int = 0
 ) -> UUID:
@@ -62,7 +67,7 @@ def notification_id(
 
     `slot` is the ordinal of the occasion on that local date (1 is the first), not its time, so that a time which is
     changed in mid-day makes no second notification. The id is the idempotency key that every channel passes on.
-    `revision` is the preference's: what a change of it has superseded keeps its id, and its successor gets another.
+    `revision` is the preference's: what a change of it has cancelled keeps its id, and its successor gets another.
     """
     name = f"{user_id}|{category}|{local_date.isoformat()}|{slot}|{channel}"
     return uuid5(NAMESPACE, f"{name}|{revision}" if revision else name)  # those of before any change never change

@@ -82,8 +82,8 @@ class PlanningStore(Protocol):
     def plan(self, plans: Sequence[Plan], at: datetime) -> list[Step]:
         """Insert what is new and advance the preferences, in one transaction; answers a step per new row.
 
-        An occasion that has a notification already, under whatever revision, gets none: only one that was superseded
-        makes room."""
+        An occasion that has a notification already, under whatever revision, gets none: only one that a change
+        has cancelled before any attempt (`MAKES_ROOM`) makes room."""
 
 
 class BuildingStore(Protocol):

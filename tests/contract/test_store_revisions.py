@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from healthnotify.domain.delivery import Accepted
 from healthnotify.domain.lifecycle import State
-from healthnotify.domain.model import Channel, Withheld
+from healthnotify.domain.model import MAKES_ROOM, Channel, Withheld
 from healthnotify.pipeline.plan import plan
 from tests.builders import NOON, PLANNING, a_message, a_person, a_preference, planned, staged
 from tests.store_steps import LATER, MINUTE, claim
@@ -30,9 +32,10 @@ class _Rewound:
         return [self._preference]
 
 
-def test_what_was_superseded_makes_room_for_its_successor_under_another_id(store):
+@pytest.mark.parametrize("reason", MAKES_ROOM)
+def test_what_a_change_has_cancelled_makes_room_for_its_successor_under_another_id(store, reason):
     (first,) = planned(store, [a_person()])
-    store.cancel({first: Withheld.SUPERSEDED}, NOON)
+    store.cancel({first: reason}, NOON)
 
     (step,) = plan_again(store)
 
@@ -40,7 +43,22 @@ def test_what_was_superseded_makes_room_for_its_successor_under_another_id(store
     assert (store.state(first), store.state(step.id)) == (State.CANCELLED, State.PLANNED)
 
 
-def test_what_was_not_superseded_makes_no_room(store):
+@pytest.mark.parametrize("reason", sorted(set(Withheld) - set(MAKES_ROOM)))
+def test_what_was_cancelled_for_another_reason_makes_no_room(store, reason):
+    (first,) = planned(store, [a_person()])
+    store.cancel({first: reason}, NOON)
+
+    assert plan_again(store) == []
+
+
+def test_what_was_withheld_at_an_attempt_makes_no_room_because_that_may_yet_turn_out_to_be_sent(store):
+    (entry,) = staged(store)
+    store.withhold({entry.id: (claim(store, entry), Withheld.OPTED_OUT)}, LATER)
+
+    assert plan_again(store) == []
+
+
+def test_what_stands_makes_no_room(store):
     (first,) = planned(store, [a_person()])
 
     assert plan_again(store) == []

@@ -14,7 +14,7 @@ from healthnotify.apps.users.models import Preference
 from healthnotify.domain import people
 from healthnotify.domain.delivery import Position
 from healthnotify.domain.lifecycle import State
-from healthnotify.domain.model import Category, Channel, Goal, QuietHours, Withheld
+from healthnotify.domain.model import MAKES_ROOM, Category, Channel, Goal, QuietHours, Withheld
 from healthnotify.domain.schedule import occasions
 from healthnotify.pipeline.plan import Planning, plan
 from healthnotify.pipeline.ports import Announced, DueIndex
@@ -240,6 +240,21 @@ def test_nothing_is_written_when_nothing_changes(store):
     assert (after.revision, after.planned_until) == (before.revision, before.planned_until)
 
 
+def test_what_is_switched_off_and_on_again_in_time_is_sent(store):
+    (user_id,) = store.add([a_person()], NOON)
+    everything_planned(store, NOON)
+    off = tuple(replace(one, enabled=False) for one in a_person().preferences)
+
+    change(user_id, preferences=off)
+    change(user_id, preferences=a_person().preferences)
+    everything_planned(store, NOON)
+
+    assert [(state, reason) for _, _, state, reason in rows(user_id)] == [
+        (State.CANCELLED, Withheld.OPTED_OUT),
+        (State.PLANNED, None),
+    ]
+
+
 # --- any sequence of changes and planner runs
 
 KEYS = [(Category.NUDGE, Channel.EMAIL), (Category.NUDGE, Channel.SMS), (Category.DIGEST, Channel.EMAIL)]
@@ -334,7 +349,7 @@ def test_whatever_is_changed_nothing_is_planned_twice_or_unwanted_and_nothing_is
     everything_planned(store, now, FAR)
 
     found = Notification.objects.filter(user=user_id)
-    standing = [row for row in found if row.reason != Withheld.SUPERSEDED]
+    standing = [row for row in found if row.attempt or row.reason not in MAKES_ROOM]
     living = {(row.category, row.channel, row.local_date, row.slot): row for row in standing}
     assert len(living) == len(standing)
     expected, goals = wanted_occasions(user_id, now)
@@ -343,6 +358,6 @@ def test_whatever_is_changed_nothing_is_planned_twice_or_unwanted_and_nothing_is
     }
     assert {key: (row.send_at, row.timezone) for key, row in waiting.items()}.items() <= expected.items()
     assert {row.goal for row in waiting.values()} <= goals
-    for key in expected.keys() - waiting.keys():  # its occasion is spent: sent or due already, or switched off
+    for key in expected.keys() - waiting.keys():  # its occasion is spent: sent or due already
         assert key in living
-        assert living[key].send_at <= now or living[key].reason in (Withheld.OPTED_OUT, Withheld.USER_INACTIVE)
+        assert living[key].send_at <= now

@@ -11,7 +11,7 @@ from healthnotify.adapters.memory.rows import Row, answer
 from healthnotify.domain.delivery import Answer, Ask, Claim, DeadLetter, Envelope, FailureKind, Person, Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Assignment, Notification, Preference, Withheld
+from healthnotify.domain.model import MAKES_ROOM, Assignment, Notification, Preference, Withheld
 from healthnotify.domain.people import NewPerson, anchor_of, check, first_due
 from healthnotify.pipeline.ports import DueIndex
 
@@ -81,9 +81,10 @@ class MemoryLedger:
         return ids
 
     def _is_taken(self, plan: Notification) -> bool:
-        """Whether its occasion has a notification; one that was superseded makes room, under another id."""
+        """Whether its occasion has a notification; one that a change has cancelled makes room, under another id."""
         return plan.id in self.rows or any(
-            row.plan.occasion == plan.occasion and row.reason != Withheld.SUPERSEDED for row in self.rows.values()
+            row.plan.occasion == plan.occasion and (row.attempt > 0 or row.reason not in MAKES_ROOM)
+            for row in self.rows.values()
         )
 
     def _note(self, row: Row, event: Event, was: State | None, at: datetime, **more: Any) -> Step:

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from healthnotify.apps.users.models import User
 from healthnotify.domain.lifecycle import OPEN, State
-from healthnotify.domain.model import Category, Channel, Goal, Withheld
+from healthnotify.domain.model import MAKES_ROOM, Category, Channel, Goal
 
 
 class Notification(models.Model):
@@ -65,11 +65,11 @@ class Notification(models.Model):
     class Meta:
         db_table = "notifications"
         constraints = [
-            # What a change of preferences has superseded makes room for its successor, and nothing else does.
+            # What a change of preferences has cancelled before any attempt makes room, and nothing else does.
             models.UniqueConstraint(
                 fields=["user", "category", "local_date", "slot", "channel"],
                 name="notifications_one_an_occasion",
-                condition=Q(reason__isnull=True) | ~Q(reason=Withheld.SUPERSEDED),
+                condition=Q(reason__isnull=True) | ~Q(reason__in=MAKES_ROOM) | Q(attempt__gt=0),
             ),
             models.CheckConstraint(name="notifications_state", condition=Q(state__in=list(State))),
             models.CheckConstraint(name="notifications_category", condition=Q(category__in=list(Category))),

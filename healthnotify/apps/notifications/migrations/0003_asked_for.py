@@ -98,7 +98,18 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 condition=models.Q(
                     ("reason__isnull", True),
-                    models.Q(("reason", healthnotify.domain.model.Withheld["SUPERSEDED"]), _negated=True),
+                    models.Q(
+                        (
+                            "reason__in",
+                            (
+                                healthnotify.domain.model.Withheld["SUPERSEDED"],
+                                healthnotify.domain.model.Withheld["OPTED_OUT"],
+                                healthnotify.domain.model.Withheld["USER_INACTIVE"],
+                            ),
+                        ),
+                        _negated=True,
+                    ),
+                    ("attempt__gt", 0),
                     _connector="OR",
                 ),
                 fields=("user", "category", "local_date", "slot", "channel"),
