@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TextIO
 
 from healthnotify.embedded import inbox, interrupts, kafka, model_server, postgres, process, variables
 from healthnotify.embedded.inbox_faults import Faults as InboxFaults
@@ -70,6 +70,7 @@ class Stack:
         self._others = set(process.running())
         self._own: set[process.Process] = set()
         self._stopped = False
+        self._lock: TextIO | None = None
         interrupts.watch()
         atexit.register(self.stop)  # a signal may come between `start` and the `with`
         with interrupts.held():
@@ -254,6 +255,8 @@ class Stack:
             self._say(name, f"could not be stopped: {problem}")
 
     def _clean_up(self) -> None:
+        if self._lock:
+            self._lock.close()
         if self._is_ours and not self.keep:
             shutil.rmtree(self.directory, ignore_errors=True)
         elif self.keep:

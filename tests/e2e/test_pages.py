@@ -333,7 +333,8 @@ def test_a_services_own_words_break_wherever_they_must(page, up):
     page.wait_for_selector("#freshness[data-state=live]")
     page.wait_for_selector(".said")
     page.click("#pause")
-    page.evaluate("document.querySelectorAll('.said').forEach(cell => cell.append('SETTING=' + 'x'.repeat(200)))")
+    said = "SETTING=" + "x" * 200 + "<small>says the planner, the builder, the producer, the consumer</small>"
+    page.evaluate("said => document.querySelectorAll('.said').forEach(one => one.innerHTML += said)", said)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert barriers(page) == [], width
