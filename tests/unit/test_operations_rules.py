@@ -13,7 +13,8 @@ from healthnotify.apps.operations.processes import WANTED, Health, dependencies,
 from healthnotify.apps.operations.tables import as_csv
 from healthnotify.apps.operations.templatetags import words
 from healthnotify.apps.operations.troubles import troubles
-from healthnotify.apps.operations.why import Latest, Person, Wanted, why
+from healthnotify.apps.operations.why import REASONS, Latest, Person, Wanted, why
+from healthnotify.domain.model import Withheld
 from healthnotify.workers.everything import WORKERS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -247,6 +248,10 @@ def test_what_is_past_its_time_is_counted():
 
 
 # --- why somebody gets nothing
+
+
+def test_every_reason_not_to_send_has_words():
+    assert set(Withheld) - set(REASONS) == set()
 
 
 DAILY = Wanted("nudge", "email", enabled=True, has_address=True, next_due_at=NOW + timedelta(hours=3))

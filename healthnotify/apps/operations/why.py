@@ -20,6 +20,7 @@ REASONS: Final[Mapping[str, str]] = {
     Withheld.CAPPED: "the user had already had as many messages as anybody may get within 24 hours",
     Withheld.USER_INACTIVE: "the user was inactive",
     Withheld.WITHDRAWN: "whoever asked for it took it back",
+    Withheld.UNFIT: "the text that was asked for broke a rule with this user's values in it",
     OUTCOME_UNKNOWN: "the provider never said whether it took it, and this channel is not tried twice",
 }
 
