@@ -26,7 +26,7 @@ def test_a_key_is_found_by_its_text_and_only_its_hash_is_kept():
 
     assert keys.find(text, NOON) == key
     row = ApiKey.objects.values().get()
-    assert text.rpartition("_")[2] not in str(row)
+    assert text.split("_", 2)[2] not in str(row)
     assert len(text) == len("hn_") + 12 + 1 + 43
     assert (row["name"], row["scopes"], row["created_by"]) == ("billing", ["users:read"], "command")
 
@@ -124,7 +124,7 @@ def test_making_and_revoking_are_audited_without_the_secret():
 
     told = list(AuditEntry.objects.order_by("id").values_list("actor", "action", "target"))
     assert told == [("operator:ada", "key_made", str(key.id)), ("operator:bob", "key_revoked", str(key.id))]
-    assert text.rpartition("_")[2] not in str(list(AuditEntry.objects.values()))
+    assert text.split("_", 2)[2] not in str(list(AuditEntry.objects.values()))
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit", "TRUNCATE audit"])
