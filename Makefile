@@ -51,7 +51,7 @@ check: install-dev ## Style, types, rules of imports, dependencies, migrations.
 requirements: install ## Pin what pyproject.toml asks for; UPGRADE=1 takes the newest.
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -
 	$(COMPILE) --extra embedded --output-file requirements/run.txt pyproject.toml
-	$(COMPILE) --extra embedded --extra test --extra lint --constraint requirements/run.txt \
+	$(COMPILE) --extra embedded --extra test --extra lint --extra bench --constraint requirements/run.txt \
 		--output-file requirements/dev.txt pyproject.toml
 
 clean: ## Remove what the commands above have made.

@@ -1,34 +1,26 @@
-"""The one place that joins ports to adapters. Builds nothing at import.
-
-What a worker does not use is not even imported: the adapters' libraries take two seconds of processor time in all, and
-six workers on a small machine would wait for them at every start.
-"""
+"""What the workers need."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
-from os import getpid
-from socket import gethostname
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from tzdata import IANA_VERSION
 
 from healthnotify.adapters.pulse import Pulse
-from healthnotify.adapters.telemetry import Log, report_defects, set_up
+from healthnotify.adapters.telemetry import report_defects, set_up
 from healthnotify.apps import database
 from healthnotify.apps.notifications.store import PostgresStore
-from healthnotify.apps.operations import reports
-from healthnotify.apps.privacy import keyring
-from healthnotify.apps.wiring import Wired
+from healthnotify.bootstrap.outside import kafka, now, ring, staging
 from healthnotify.domain.delivery import Letter
 from healthnotify.domain.errors import Misconfigured
 from healthnotify.domain.model import Channel
 from healthnotify.domain.retry_policy import RetryPolicy
-from healthnotify.given import is_given, needed, seconds, secret, setting
+from healthnotify.given import needed, seconds, secret, setting
 from healthnotify.pipeline.build import Writing
 from healthnotify.pipeline.deliver import Delivering
 from healthnotify.pipeline.plan import Planning
@@ -37,51 +29,10 @@ from healthnotify.pipeline.sweep import Patience
 
 if TYPE_CHECKING:
     from healthnotify.adapters.counted import CountedStaging, CountedWriter, WatchedIntake
-    from healthnotify.adapters.kafka import KafkaLag, KafkaRoad, KafkaSettings
-    from healthnotify.adapters.staging import RedisStaging
-    from healthnotify.adapters.watch import Watch
+    from healthnotify.adapters.kafka import KafkaRoad
 
 #: A builder keeps an assignment for this much longer than the model may take, to judge and save what it wrote.
 SAVING: Final = timedelta(seconds=40)
-
-
-def now() -> datetime:
-    """The clock on the wall, in UTC."""
-    return datetime.now(UTC)
-
-
-Dice = random.Random
-
-
-def dice(seed: int | None = None) -> Dice:
-    """Dice, the same ones for the same seed. For jitter and invented people, never for secrets."""
-    return Dice(seed)
-
-
-def ring() -> keyring.KeyRing:
-    """The key ring of `ENCRYPTION_KEYS`. Raises `Misconfigured`."""
-    return keyring.parse(secret("encryption_keys"))
-
-
-def staging() -> RedisStaging:
-    """The cache that `REDIS_URL` names. Raises `Misconfigured`."""
-    from healthnotify.adapters.staging import connect
-
-    return connect(needed("redis_url", secret("redis_url"), "Name the server, for example redis://localhost:6379/0"))
-
-
-def kafka() -> KafkaSettings:
-    """How to reach Kafka. Raises `Misconfigured`."""
-    from healthnotify.adapters.kafka import KafkaSettings
-
-    servers = needed("kafka_bootstrap_servers", setting("kafka_bootstrap_servers"), "Name it as host:port")
-    return KafkaSettings(
-        bootstrap_servers=servers,
-        partitions=setting("kafka_partitions"),
-        replication=setting("kafka_replication"),
-        group_protocol=setting("kafka_group_protocol"),
-        create_topics=setting("kafka_create_topics"),
-    )
 
 
 @dataclass
@@ -215,74 +166,6 @@ class App:
     def new_id(self) -> UUID:
         """A random id for a claim."""
         return uuid4()
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """Where the web process listens, and whose word about a caller's address is taken."""
-
-    host: str
-    port: int
-    trusted_proxies: str
-    url: str  #: where people reach it
-
-
-def serving() -> Serving:
-    """Where the web process listens."""
-    port = setting("web_port")
-    url = setting("public_url") if is_given("public_url") else f"http://localhost:{port}"
-    return Serving(setting("web_host"), port, setting("trusted_proxies"), url)
-
-
-def web() -> None:
-    """Set up the web process's log and reports. Raises `Misconfigured` when its pages could not work."""
-    set_up(setting("log_level"))
-    report_defects(secret("sentry_dsn"))
-    wired()
-
-
-@cache
-def wired() -> Wired:
-    """What the pages and the API may use. Raises `Misconfigured` when they could not work."""
-    from healthnotify.adapters.limits import RequestLimits
-
-    needed("django_secret_key", secret("django_secret_key"), "Give 50 random characters")
-    return Wired(
-        now=now,
-        ring=ring(),
-        limiter=RequestLimits(secret("redis_url")),
-        log=Log("web"),
-        requests_per_minute=setting("api_requests_per_minute"),
-        address_requests_per_minute=setting("address_requests_per_minute"),
-        expires_after_seconds=setting("expires_after_seconds"),
-        http_webhooks=setting("webhook_allow_private"),
-    )
-
-
-def watch(worker: str, pulse: Pulse) -> Watch:
-    """Looks after this process, which is of that kind; it asks and answers nothing yet."""
-    from healthnotify.adapters.watch import Process, watching
-
-    @cache
-    def cached() -> RedisStaging:
-        return staging()
-
-    @cache
-    def lag() -> KafkaLag:
-        from healthnotify.adapters.kafka import KafkaLag
-
-        return KafkaLag(kafka())
-
-    return watching(
-        Process(uuid4(), worker, gethostname(), getpid(), now()),
-        pulse,
-        lease=seconds("delivery_lease"),
-        reports=reports,
-        clock=now,
-        ask_postgresql=database.ping,
-        due_sizes=lambda: cached().due_sizes(),
-        look_at_road=lambda: lag().look(),
-    )
 
 
 def app() -> App:
