@@ -39,8 +39,8 @@ FILL: Final = """
          LATERAL (SELECT %(now)s::timestamptz - (%(count)s - n) * interval '2.592 seconds' AS at) AS t
 """
 MOVES: Final = """
-    INSERT INTO moves (notification_id, at, event, before, after, attempt, reason)
-    SELECT id, updated_at, CASE state WHEN 'STAGED' THEN 'written' ELSE 'accepted' END,
+    INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt, reason)
+    SELECT id, local_date, updated_at, CASE state WHEN 'STAGED' THEN 'written' ELSE 'accepted' END,
            CASE state WHEN 'STAGED' THEN 'PLANNED' ELSE 'PENDING' END, state, 1,
            CASE state WHEN 'STAGED' THEN 'model' END
     FROM notifications

@@ -66,6 +66,7 @@ Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 t
 AnyPort = Annotated[int, Field(ge=0, le=65535, description="a whole number from 0 to 65535")]
 Positive = Annotated[int, Field(ge=1, le=MOST, description=f"a whole number from 1 to {MOST}")]
 Seconds = Annotated[float, Field(gt=0, le=LONGEST, description=f"a number of seconds above 0, at most {LONGEST}")]
+Days = Annotated[int, Field(ge=40, le=36_500, description="a whole number of days from 40 to 36500")]
 Switch = Annotated[bool, Field(description="true or false")]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"], Field(description="one of debug, info, warning, error")
@@ -144,6 +145,7 @@ class Environment(BaseModel):
     delivery_lease_seconds: Seconds = 60
     send_timeout_seconds: Seconds = 15
     in_flight: Positive = 256
+    keep_days: Days = 400
 
     @property
     def allowed_host_names(self) -> list[str]:

@@ -36,7 +36,8 @@ def a_preference(channel=Channel.EMAIL, **but) -> NewPreference:
 
 def a_message(assignment, text="Ten minutes outside?") -> Message:
     """What a builder makes of it."""
-    return Message(assignment.id, assignment.user_id, "A walk", text, Provenance("model", "stand-in", ("goal",)))
+    provenance = Provenance("model", "stand-in", ("goal",))
+    return Message(assignment.id, assignment.user_id, "A walk", text, provenance, assignment.send_at)
 
 
 def planned(store, people, at=NOON):

@@ -3,6 +3,7 @@
 import pytest
 
 from config.environment import names
+from tests.builders import NOON
 from tests.postgres_store import TestedPostgres
 
 pytest_plugins = [
@@ -27,8 +28,11 @@ def django_db_setup(django_test_environment, django_db_blocker):
     """The tests' database, also where no test is marked: pytest-django's own looks for the marks of those that run."""
     from django.test.utils import setup_databases, teardown_databases
 
+    from healthnotify.apps.notifications.store import months
+
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        months.make(months.wanted(NOON))  # not in each test
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)
@@ -43,7 +47,7 @@ def committed(django_db_setup, django_db_blocker):
         yield TestedPostgres()
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE moves DISABLE TRIGGER USER; ALTER TABLE audit DISABLE TRIGGER USER")
-            cursor.execute("TRUNCATE users, notifications, moves, dead_letters CASCADE")
+            cursor.execute("TRUNCATE users, notifications, moves, dead_letters, intake_marks, holds CASCADE")
             cursor.execute("TRUNCATE operators, api_keys, kept_answers, audit, axes_accessattempt CASCADE")
             cursor.execute("ALTER TABLE moves ENABLE TRIGGER USER; ALTER TABLE audit ENABLE TRIGGER USER")
         connection.close()

@@ -41,3 +41,9 @@ class TestedMemory(MemoryStore):
         for key, one in self.preferences.items():
             if one.user_id == user_id:
                 self.preferences[key] = replace(one, **what)
+
+    def stop(self, one):
+        self.stopped.add(one)
+
+    def resume(self, one):
+        self.stopped.discard(one)

@@ -2,7 +2,9 @@
 
 from django.db.models import F
 
+from healthnotify.apps.notifications import stopping
 from healthnotify.apps.notifications.asking import write_down
+from healthnotify.apps.notifications.dead_letters import expire
 from healthnotify.apps.notifications.models import Notification
 from healthnotify.apps.notifications.redrive import Chosen, redrive
 from healthnotify.apps.notifications.store import PostgresStore
@@ -10,6 +12,7 @@ from healthnotify.apps.privacy import keyring
 from healthnotify.apps.privacy.models import WrappedKey
 from healthnotify.apps.users import people
 from healthnotify.apps.users.models import Address, Preference, User, UserGoal
+from tests.builders import NOON
 
 RING = keyring.parse(keyring.new_key("test"))
 
@@ -32,6 +35,9 @@ class TestedPostgres(PostgresStore):
     def redrive(self, ids, *, at, accept_duplicates=False):
         chosen = Chosen(ids=tuple(ids))
         return redrive(chosen, actor="operator:test", at=at, dry_run=False, accept_duplicates=accept_duplicates)
+
+    def expire_letters(self, before):
+        expire(before, by="command", at=before)
 
     def state(self, key):
         return Notification.objects.get(id=key).state
@@ -57,3 +63,9 @@ class TestedPostgres(PostgresStore):
 
     def opt_out(self, user_id):
         Preference.objects.filter(user_id=user_id).update(enabled=False)
+
+    def stop(self, one):
+        stopping.stop(one, reason="a test", actor="operator:test", at=NOON)
+
+    def resume(self, one):
+        stopping.resume(one, actor="operator:test", at=NOON)

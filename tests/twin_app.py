@@ -8,11 +8,16 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
+from healthnotify.adapters.breakers import SharedBreakers
 from healthnotify.adapters.memory.channel import ScriptedChannel
 from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
+from healthnotify.adapters.memory.safeguards import MemoryHolds, MemoryMarks
 from healthnotify.adapters.memory.staging import MemoryStaging
 from healthnotify.adapters.memory.store import MemoryStore
 from healthnotify.adapters.memory.writer import ScriptedWriter
+from healthnotify.bootstrap import App
+from healthnotify.domain.breaker import BreakerRule
+from healthnotify.domain.budget import RetryBudget
 from healthnotify.domain.delivery import Accepted
 from healthnotify.domain.lifecycle import ENDED, State
 from healthnotify.domain.model import Channel, Draft
@@ -35,11 +40,15 @@ class TwinApp:
     """As `bootstrap.App`, of twins."""
 
     batch, in_flight, drafts_in_flight = 50, 8, 8
+    breaker_rule = BreakerRule(least=10_000)  # what a test lets a channel say is not to open it in passing
     delivering, planning, writing, retry_policy, patience = DELIVERING, PLANNING, WRITING, POLICY, PATIENCE
 
     def __init__(self, answer=lambda letter: Accepted(str(letter.id))):
         self.instant = NOON
+        self.retry_budget = RetryBudget()
         self.store = MemoryStore()
+        self.holds = MemoryHolds(self.store)
+        self.marks = MemoryMarks()
         self.staging = MemoryStaging()
         self.log = MemoryLog(partitions=2)
         self.road = MemoryRoad(self.log, clock=self.now)
@@ -59,8 +68,13 @@ class TwinApp:
     def channels(self):
         return {Channel.EMAIL: self.channel, Channel.SMS: self.channel}
 
+    def breakers(self):
+        return SharedBreakers(None, self.breaker_rule)
+
+    ways = App.ways
+
     def intake(self, topic):
-        self.intakes.append(MemoryIntake(self.log, topic))
+        self.intakes.append(MemoryIntake(self.log, topic, crash_log=self.marks.log(topic)))
         return self.intakes[-1]
 
     def writer(self):

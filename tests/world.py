@@ -1,14 +1,17 @@
 """All ports in memory, with the clock in the test's hand."""
 
+from asyncio import Semaphore
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from healthnotify.adapters.memory.breakers import MemoryBreakers
 from healthnotify.adapters.memory.channel import ScriptedChannel
 from healthnotify.adapters.memory.road import MemoryIntake, MemoryLog, MemoryRoad
 from healthnotify.adapters.memory.staging import MemoryStaging
 from healthnotify.adapters.memory.store import MemoryStore
+from healthnotify.domain.budget import RetryBudget
 from healthnotify.domain.model import Channel
 from healthnotify.domain.retry_policy import RetryPolicy
 from healthnotify.pipeline import build, deliver
@@ -41,6 +44,11 @@ class World:
         self.daily = MemoryIntake(self.log, Topic.DAILY)
         self.retries = MemoryIntake(self.log, Topic.RETRY)
         self.channel = ScriptedChannel()
+        self.breakers = MemoryBreakers(clock=self._seconds)
+        self.budget = RetryBudget()
+
+    def _seconds(self):
+        return self.now.timestamp()
 
     def stage(self, *people):
         entries = staged(self.store, list(people) or [a_person()])
@@ -49,7 +57,15 @@ class World:
         return entries
 
     def publish(self, index=DueIndex.DAILY):
-        return publish(index, now=self.now, limit=100, store=self.store, staging=self.staging, road=self.road)
+        return publish(
+            index,
+            now=self.now,
+            limit=100,
+            store=self.store,
+            staging=self.staging,
+            road=self.road,
+            stops=self.store.stops(),
+        )
 
     def take(self):
         arrivals = [deliver.Arrival(record, uuid4(), self.now) for record in self.daily.take(100, timedelta(0))]
@@ -61,18 +77,18 @@ class World:
         return taken
 
     async def send(self, taken):
-        channels = {Channel.EMAIL: self.channel, Channel.SMS: self.channel}
-        sent = [
-            await deliver.send(held, now=self.now, channels=channels, delivering=DELIVERING) for held in taken.to_send
-        ]
+        ways = self.ways({Channel.EMAIL: self.channel, Channel.SMS: self.channel})
+        sent = [await deliver.send(held, ways=ways, delivering=DELIVERING) for held in taken.to_send]
         return sent + taken.to_settle
 
+    def ways(self, channels):
+        turns = {channel: Semaphore(port.at_once) for channel, port in channels.items()}
+        return deliver.Ways(channels, turns, self.breakers, self.store.stops, lambda: self.now, lambda: 0.5)
+
     def settle(self, sent):
-        steps, finished, left = deliver.settle(
-            sent, now=self.now, store=self.store, staging=self.staging, road=self.road
-        )
-        self.daily.finish(finished)
-        return steps, finished, left
+        settled = deliver.settle(sent, now=self.now, store=self.store, staging=self.staging, road=self.road)
+        self.daily.finish(settled.finished)
+        return settled.steps, settled.finished, settled.left
 
     async def deliver(self):
         return self.settle(await self.send(self.take()))
@@ -86,6 +102,7 @@ class World:
             staging=self.staging,
             road=self.road,
             policy=POLICY,
+            budget=self.budget,
             dice=lambda: dice,
         )
         if settled:

@@ -92,7 +92,7 @@ class Pace:
         if self._shared and monotonic() >= self._redis_rests_until:
             try:
                 return await _take(self._shared)
-            except (BaseThrottledError, RedisError, OSError):
+            except (BaseThrottledError, RedisError, OSError, RuntimeError):  # the last: uvloop's after a reset
                 self._redis_rests_until = monotonic() + REDIS_REST
         return await _take(self._own)
 

@@ -111,6 +111,12 @@ REQUEST_SECONDS: Final = _seconds(
 ALIVE: Final = _gauge(
     "healthnotify_alive", "Does the process get on? 1 or 0", "worker", reader="alert: a process stands still"
 )
+HOLDS: Final = _gauge(
+    "healthnotify_holds",
+    "Does it consume nothing because dead letters poured? 1 or 0",
+    "worker",
+    reader="alert: dead letters pour",
+)
 ANSWERS: Final = _gauge(
     "healthnotify_dependency_answers",
     "Has it answered within the last 15 seconds? 1 or 0",
@@ -134,6 +140,7 @@ class Figures:
 
     worker: str
     alive: bool
+    holds: bool = False
     answers: Mapping[str, bool] = field(default_factory=dict)
     lag: Mapping[str, int] = field(default_factory=dict)
     due: Mapping[str, int] = field(default_factory=dict)
@@ -209,6 +216,7 @@ class _Together(CollectorRegistry):
         yield from REGISTRY.collect()
         it = self._figures
         yield _values(ALIVE, {it.worker: it.alive})
+        yield _values(HOLDS, {it.worker: it.holds})
         yield _values(ANSWERS, it.answers)
         yield _values(LAG, it.lag)
         yield _values(DUE, it.due)

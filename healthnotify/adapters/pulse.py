@@ -23,6 +23,7 @@ class Pulse:
         self._did: float | None = None
         self._excused = monotonic()
         self._under_way: dict[int, float] = {}  # thread -> when its call began, or last showed a sign of life
+        self._holds: str | None = None
         self._topic: Topic | None = None
         self._assigned: Callable[[], Collection[int]] = tuple
 
@@ -56,6 +57,17 @@ class Pulse:
     def did(self) -> None:
         """Something came of it."""
         self._did = monotonic()
+
+    def holds(self, why: str | None) -> None:
+        """It takes nothing for that reason, and it shall; None: it takes what there is."""
+        self._holds = why
+        if why is not None:
+            self.waited()
+
+    @property
+    def why_it_holds(self) -> str | None:
+        """Why it takes nothing, though it could; None when it does."""
+        return self._holds
 
     def consumes(self, topic: Topic, assigned: Callable[[], Collection[int]]) -> None:
         """It reads this topic; `assigned` answers which partitions."""

@@ -109,8 +109,9 @@ class Watch:
 
     def live(self) -> tuple[bool, dict[str, Any]]:
         """Whether it is alive, and the same in words."""
-        problem = self.problem()
-        return problem is None, {"alive": problem is None} | ({"problem": problem} if problem else {})
+        problem, holds = self.problem(), self.pulse.why_it_holds
+        more = {"problem": problem, "holds": holds}
+        return problem is None, {"alive": problem is None} | {name: said for name, said in more.items() if said}
 
     def ready(self, *, tell: bool) -> tuple[bool, dict[str, Any]]:
         """Whether all that is required answers, and the same by name. `tell` says why not: that names hosts."""
@@ -128,6 +129,7 @@ class Watch:
             metrics.Figures(
                 worker=self.process.worker,
                 alive=self.problem() is None,
+                holds=self.pulse.why_it_holds is not None,
                 answers={name: state == OK for name, state in self._states().items() if state != NOT_ASKED},
                 lag=self._lag(),
                 due=self._due(),
@@ -137,7 +139,8 @@ class Watch:
     def report(self) -> Report:
         """What is to be said of it now."""
         now, since = self.clock(), self.pulse.since_it_did()
-        figures = {"lag": self._lag(), "due": self._due()}
+        why = self.pulse.why_it_holds
+        figures = {"lag": self._lag(), "due": self._due(), "holds": {why: 1} if why else {}}
         return Report(
             id=self.process.id,
             worker=self.process.worker,

@@ -31,8 +31,8 @@ _is_held: ContextVar[bool] = ContextVar("is_held", default=False)
 def rows(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
     """Run one statement and answer its rows as named tuples. Raises `Unavailable` when PostgreSQL does not answer.
 
-    Parameters are bound by the server, not by Django's client-side cursor, so that a batch travels as arrays and
-    the plan of a statement is kept.
+    Parameters are bound by the server, not by Django's client-side cursor, so that a batch travels as arrays. It is
+    planned with them, each time: only so are the partitions left alone that it does not need (docs/decisions/0016).
     """
     try:
         connection.ensure_connection()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from asyncio import Semaphore
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,21 +16,27 @@ from tzdata import IANA_VERSION
 from healthnotify.adapters.pulse import Pulse
 from healthnotify.adapters.telemetry import report_defects, set_up
 from healthnotify.apps import database
+from healthnotify.apps.notifications.crash_log import PostgresCrashLog
+from healthnotify.apps.notifications.holding import PostgresHolds
 from healthnotify.apps.notifications.store import PostgresStore
 from healthnotify.bootstrap.outside import kafka, now, ring, staging
+from healthnotify.domain.budget import RetryBudget
 from healthnotify.domain.delivery import Letter
 from healthnotify.domain.errors import Misconfigured
 from healthnotify.domain.model import Channel
 from healthnotify.domain.retry_policy import RetryPolicy
+from healthnotify.domain.stops import Stops
 from healthnotify.given import needed, seconds, secret, setting
 from healthnotify.pipeline.build import Writing
-from healthnotify.pipeline.deliver import Delivering
+from healthnotify.pipeline.deliver import Delivering, Ways
 from healthnotify.pipeline.plan import Planning
 from healthnotify.pipeline.ports import ChannelPort, Topic
 from healthnotify.pipeline.sweep import Patience
 
 if TYPE_CHECKING:
-    from healthnotify.adapters.counted import CountedStaging, CountedWriter, WatchedIntake
+    from healthnotify.adapters.breakers import SharedBreakers
+    from healthnotify.adapters.counted import CountedStaging, WatchedIntake
+    from healthnotify.adapters.guarded import GuardedWriter
     from healthnotify.adapters.kafka import KafkaRoad
 
 #: A builder keeps an assignment for this much longer than the model may take, to judge and save what it wrote.
@@ -70,11 +78,21 @@ class App:
         return RetryPolicy(setting("retry_attempts"), seconds("retry_first"), seconds("retry_longest"))
 
     @cached_property
+    def retry_budget(self) -> RetryBudget:
+        """How many retries this process may make."""
+        return RetryBudget()
+
+    @cached_property
     def store(self) -> PostgresStore:
         """PostgreSQL. Raises `Misconfigured` or `Unavailable` when it cannot be used."""
         needed("postgres_host", setting("postgres_host"), "Name the server")
         database.check()
         return PostgresStore(ring())
+
+    @cached_property
+    def holds(self) -> PostgresHolds:
+        """Which topics nobody consumes for now."""
+        return PostgresHolds()
 
     @cached_property
     def staging(self) -> CountedStaging:
@@ -97,11 +115,13 @@ class App:
         from healthnotify.adapters.kafka import KafkaIntake, ensure_topics
 
         ensure_topics(kafka())
-        return WatchedIntake(KafkaIntake(kafka(), topic), topic, self.pulse)
+        intake = KafkaIntake(kafka(), topic, crash_log=PostgresCrashLog(topic, self.new_id(), self.now))
+        return WatchedIntake(intake, topic, self.pulse)
 
-    def writer(self) -> CountedWriter:
+    def writer(self) -> GuardedWriter:
         """The language model. Raises `Misconfigured` when neither a key nor a server is given."""
         from healthnotify.adapters.counted import CountedWriter
+        from healthnotify.adapters.guarded import GuardedWriter
         from healthnotify.adapters.llm import OpenAIWriter
 
         key, base_url = secret("openai_key"), setting("openai_base_url")
@@ -114,7 +134,20 @@ class App:
             requests_per_minute=setting("openai_requests_per_minute"),
             redis_url=secret("redis_url"),
         )
-        return CountedWriter(writer)
+        return GuardedWriter(CountedWriter(writer), self.breakers())
+
+    def breakers(self) -> SharedBreakers:
+        """Which providers are left alone."""
+        from healthnotify.adapters.breakers import SharedBreakers
+
+        return SharedBreakers(secret("redis_url"))
+
+    def ways(
+        self, channels: Mapping[Channel, ChannelPort], breakers: SharedBreakers, *, stops: Callable[[], Stops]
+    ) -> Ways:
+        """What messages go out by."""
+        turns = {channel: Semaphore(port.at_once) for channel, port in channels.items()}
+        return Ways(channels, turns, breakers, stops, self.now, self.dice)
 
     def channels(self) -> dict[Channel, ChannelPort]:
         """Every way out that is configured. Raises `Misconfigured` when there is none."""

@@ -1,20 +1,26 @@
 """What every command that prints a table shares: `--json` beside it, and errors in one line without a traceback."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
 from healthnotify.domain.errors import BadInput, HealthNotifyError
+from healthnotify.domain.model import Channel
 
 ROWS_A_TABLE: Final = 1_000  # a longer answer becomes several tables, so that memory stays bounded
 WIDTH_IN_A_PIPE: Final = 10_000  # a program that reads a table wants whole lines
+
+UNITS: Final = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+EXAMPLE: Final = "2h, 3d, or an instant such as 2026-03-08T09:00:00Z"
 
 
 class ReportingCommand(BaseCommand):
@@ -82,3 +88,35 @@ def iso_date(field: str, text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise BadInput(field, f"{text!r} is not a date", "Use YYYY-MM-DD, for example 2026-03-08") from None
+
+
+def an_id(field: str, text: str) -> UUID:
+    """An argument's text as a notification's id. Raises `BadInput`."""
+    try:
+        return UUID(text)
+    except ValueError:
+        fix = "Give a UUID, from a log line for example"
+        raise BadInput(field, f"{text!r} is not a notification's id", fix) from None
+
+
+def a_channel(field: str, text: str | None) -> Channel | None:
+    """An option's text as a channel, None when it is not given. Raises `BadInput`."""
+    try:
+        return None if text is None else Channel(text)
+    except ValueError:
+        raise BadInput(field, f"{text!r} is no channel", f"Use one of {', '.join(Channel)}") from None
+
+
+def instant(field: str, text: str | None, now: datetime) -> datetime | None:
+    """An option's text as an instant, or as so long ago: `2h`, `3d`; None when it is not given. Raises `BadInput`."""
+    if text is None:
+        return None
+    if ago := re.fullmatch(r"(\d{1,5})([smhd])", text, re.ASCII):
+        return now - int(ago[1]) * UNITS[ago[2]]
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(field, f"{text!r} is no instant", f"Write {EXAMPLE}") from None
+    if found.tzinfo is None:
+        raise BadInput(field, f"{text!r} does not say in which zone", f"Write {EXAMPLE}")
+    return found

@@ -10,6 +10,8 @@ from healthnotify.domain.lifecycle import Event, State
 from healthnotify.domain.model import Category, Channel, QuietHours, Withheld
 
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
+#: Processes have died over it again and again: a record that is buried unread, a notification that may have gone out.
+KILLS_THE_PROCESS: Final = "kills_the_process"
 
 
 class FailureKind(StrEnum):
@@ -113,6 +115,7 @@ class Answer(StrEnum):
     BUSY = "busy"  #: another holds it: park the record until the lease ends
     TERMINAL = "terminal"  #: ended; nothing to do
     STALE = "stale"  #: this attempt is past
+    REFUSED = "refused"  #: it could be had, but PostgreSQL's ceiling of sends is reached
     MISSING = "missing"  #: no such notification
 
 
@@ -134,6 +137,7 @@ class Claim:
     lease_until: datetime | None = None
     failure: Failure | None = None  #: when reported
     person: "Person | None" = None  #: when claimed
+    takeovers: int = 0  #: when ambiguous: how many holders of this attempt have left it without an outcome
 
 
 @dataclass(frozen=True, slots=True)

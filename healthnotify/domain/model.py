@@ -206,6 +206,7 @@ class Message:
     subject: str
     text: str
     provenance: Provenance
+    send_at: datetime  #: of its notification
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from healthnotify.domain.delivery import OUTCOME_UNKNOWN, Answer, Claim, Failure, FailureKind, Outcome, Person
+from healthnotify.domain.delivery import (
+    KILLS_THE_PROCESS,
+    OUTCOME_UNKNOWN,
+    Answer,
+    Claim,
+    Failure,
+    FailureKind,
+    Outcome,
+    Person,
+)
 from healthnotify.domain.model import Channel, Withheld
 from healthnotify.domain.schedule import end_of_quiet_hours
 
@@ -22,6 +31,9 @@ PROMISES: Final[Mapping[Channel, Promise]] = {
     Channel.SMS: Promise.AT_MOST_ONCE,
 }
 
+#: So many holders of one attempt have left it without an outcome that it is the sending that ends them.
+MOST_TAKEOVERS: Final = 3
+
 #: Characters of text that a channel takes well; an SMS of this length stays within five segments in any script.
 LONGEST: Final[Mapping[Channel, int]] = {Channel.EMAIL: 600, Channel.WEBHOOK: 600, Channel.SMS: 320}
 
@@ -30,11 +42,14 @@ def last_look(claim: Claim, person: Person, *, now: datetime, daily_cap: int) ->
     """Why a claimed notification must not be sent now, or None.
 
     An earlier holder of the same attempt may have sent it (`AMBIGUOUS`): a channel that cannot recognise a second copy
-    does not get one. Everything else is read in the same statement as the claim, so consent is as fresh as it can be.
+    does not get one, and what has ended its holders again and again is not sent again. Everything else is read in the
+    same statement as the claim, so consent is as fresh as it can be.
     """
     envelope = claim.envelope
     if claim.answer is Answer.AMBIGUOUS and PROMISES[envelope.channel] is Promise.AT_MOST_ONCE:
         return Failure(FailureKind.PERMANENT, OUTCOME_UNKNOWN)
+    if claim.takeovers >= MOST_TAKEOVERS:
+        return Failure(FailureKind.PERMANENT, KILLS_THE_PROCESS)
     if reason := _withheld(claim, person, now, daily_cap):
         return reason
     if now < envelope.send_at:

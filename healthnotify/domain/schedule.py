@@ -24,6 +24,9 @@ CLOCK: Final = re.compile("([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 #: How many nominal dates ago an occasion may have been wanted that quiet hours still hold back: they last less than a
 #: day, and a gap that swallows the open minutes of a date adds another.
 LOOK_BACK: Final = timedelta(days=2)
+#: In UTC's dates, how long after its nominal date an occasion may be sent, and how long before it.
+SENT_AFTER: Final = timedelta(days=4)
+SENT_BEFORE: Final = timedelta(days=2)
 SECOND: Final = timedelta(seconds=1)
 DAY: Final = timedelta(days=1)
 
@@ -113,6 +116,12 @@ def occasion_of(rule: Rule, day: date, slot: int) -> Occasion | None:
 def next_occasion(rule: Rule, after: datetime) -> Occasion:
     """The first of `occasions`, which is also the one that is sent first: `send_at` never decreases among them."""
     return next(occasions(rule, after))
+
+
+def local_dates(earliest: datetime, latest: datetime) -> tuple[date, date]:
+    """The first and the last nominal date of whatever is sent from `earliest` to `latest`, with room to spare: a zone
+    is less than a day from UTC, and a send time may come two days after it was wanted, and one more for a gap."""
+    return earliest.astimezone(UTC).date() - SENT_AFTER, latest.astimezone(UTC).date() + SENT_BEFORE
 
 
 def end_of_quiet_hours(now: datetime, timezone: str, quiet: QuietHours | None) -> datetime:

@@ -149,7 +149,7 @@ def _given(assignment: Assignment) -> Message | None:
 
 
 def _message(assignment: Assignment, text: Draft, provenance: Provenance) -> Message:
-    return Message(assignment.id, assignment.user_id, text.subject, text.text, provenance)
+    return Message(assignment.id, assignment.user_id, text.subject, text.text, provenance, assignment.send_at)
 
 
 def _names_of(brief: Brief) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.model import Withheld
+from healthnotify.domain.stops import NOTHING_STOPPED, Stops
 from healthnotify.pipeline import caching
 from healthnotify.pipeline.ports import DueIndex, Road, RoadStore, Staging, Topic
 
@@ -17,15 +18,24 @@ HIDE: Final = timedelta(seconds=30)
 
 
 def publish(
-    index: DueIndex, *, now: datetime, limit: int, store: RoadStore, staging: Staging, road: Road
+    index: DueIndex,
+    *,
+    now: datetime,
+    limit: int,
+    store: RoadStore,
+    staging: Staging,
+    road: Road,
+    stops: Stops = NOTHING_STOPPED,
 ) -> list[Step]:
-    """Announce up to `limit` due notifications, then record those that Kafka confirmed.
+    """Announce up to `limit` due notifications, then record those that Kafka confirmed. What is stopped stays due.
 
     A report that never comes means *unknown*: the row stays as it is and is announced again, and the claim drops the
     second copy. Recording first would lose the notification when we die in between (docs/decisions/0003).
     """
-    due = _due(index, now, limit, store, staging)
-    live = [one for one in due if one.expires_at > now]
+    if stops.everything:
+        return []
+    due = _due(index, now, limit, store=store, staging=staging, stops=stops)
+    live = [one for one in due if one.expires_at > now and not stops.hold(one.channel, one.category)]
     late = [one for one in due if one.expires_at <= now]
     steps = _expire(late, now, store)
     announced = road.announce(Topic.DAILY, [one.envelope(one.attempt + 1) for one in live]) if live else []
@@ -35,13 +45,15 @@ def publish(
     return steps
 
 
-def _due(index: DueIndex, now: datetime, limit: int, store: RoadStore, staging: Staging) -> Sequence[Due]:
+def _due(
+    index: DueIndex, now: datetime, limit: int, *, store: RoadStore, staging: Staging, stops: Stops
+) -> Sequence[Due]:
     """From Redis; from PostgreSQL, slower, while Redis is cold or does not answer."""
     try:
         found = staging.due(index, now, limit, HIDE)
     except Unavailable:
         found = None
-    return store.due(index, now, limit) if found is None else found
+    return store.due(index, now, limit, stops) if found is None else found
 
 
 def _expire(late: Sequence[Due], now: datetime, store: RoadStore) -> list[Step]:

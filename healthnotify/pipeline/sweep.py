@@ -9,7 +9,7 @@ from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import State
 from healthnotify.pipeline import caching
-from healthnotify.pipeline.ports import Announced, DueIndex, Road, Staging, Still, SweepStore, Topic
+from healthnotify.pipeline.ports import DueIndex, Road, Staging, Still, SweepStore, Topic
 
 CHUNK: Final = 500
 
@@ -75,17 +75,19 @@ def _republish(now: datetime, limit: int, store: SweepStore, road: Road, patienc
     places = [one.position for one in still if one.position is not None]
     passed = road.passed(places) if places else set()
     lost = [one for one in still if one.position is None or one.position in passed]
-    return store.swept(_announce(lost, road), now)
+    return _hand_on([one for one in lost if one.failure is not None], now, store, road) + _offer(
+        [one for one in lost if one.failure is None and one.state is State.PENDING], now, store, road
+    )
 
 
-def _announce(lost: Sequence[Still], road: Road) -> list[Announced]:
-    """A reported failure goes to the retry consumer; a claim whose outcome nobody knows is offered again under the
-    same attempt, so that the claim can call it ambiguous; what was never claimed is offered as the next attempt."""
-    failed = [one.due.envelope(one.due.attempt, one.failure) for one in lost if one.failure is not None]
-    untold = [
-        one.due.envelope(one.due.attempt + (0 if one.claimed else 1))
-        for one in lost
-        if one.failure is None and one.state is State.PENDING
-    ]
-    announced = road.announce(Topic.RETRY, failed) if failed else []
-    return announced + (road.announce(Topic.DAILY, untold) if untold else [])
+def _hand_on(failed: Sequence[Still], now: datetime, store: SweepStore, road: Road) -> list[Step]:
+    """A reported failure goes to the retry consumer."""
+    envelopes = [one.due.envelope(one.due.attempt, one.failure) for one in failed]
+    return store.swept(road.announce(Topic.RETRY, envelopes), now) if envelopes else []
+
+
+def _offer(untold: Sequence[Still], now: datetime, store: SweepStore, road: Road) -> list[Step]:
+    """A claim whose outcome nobody knows is offered again under the same attempt, so that the claim can call it
+    ambiguous; what was never claimed is offered as the next attempt."""
+    envelopes = [one.due.envelope(one.due.attempt + (0 if one.claimed else 1)) for one in untold]
+    return store.swept(road.announce(Topic.DAILY, envelopes), now) if envelopes else []

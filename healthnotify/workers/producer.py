@@ -13,6 +13,12 @@ async def run(loop: Loop, app: App) -> None:
     await loop.every(
         timedelta(milliseconds=200),
         lambda: publish(
-            DueIndex.DAILY, now=app.now(), limit=app.batch, store=app.store, staging=app.staging, road=app.road
+            DueIndex.DAILY,
+            now=app.now(),
+            limit=app.batch,
+            store=app.store,
+            staging=app.staging,
+            road=app.road,
+            stops=app.store.stops(),
         ),
     )

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from healthnotify.domain.delivery import OUTCOME_UNKNOWN, Accepted, Answer, DeadLetter, Position
+from healthnotify.domain.delivery import KILLS_THE_PROCESS, OUTCOME_UNKNOWN, Accepted, Answer, DeadLetter, Position
 from healthnotify.domain.lifecycle import Event, State
 from healthnotify.domain.redriving import MOST_REDRIVES, Obstacle
 from healthnotify.pipeline.ports import Announced, Topic
@@ -108,6 +108,15 @@ def test_what_has_expired_is_left_alone(store):
     assert why_not(store, entry, at=entry.expires_at - timedelta(seconds=1)) is None
 
 
+def test_what_has_no_dead_letter_any_more_is_left_alone(store):
+    entry, later = a_failed(store), a_failed(store, at=LATER + 2 * MINUTE)
+    store.expire_letters(LATER + MINUTE)
+
+    assert why_not(store, entry) is Obstacle.LETTER_EXPIRED
+    assert why_not(store, later) is None
+    assert store.state(entry.id) == State.FAILED
+
+
 @pytest.mark.parametrize(
     ("switch", "obstacle"),
     [
@@ -125,8 +134,9 @@ def test_who_does_not_want_it_any_more_is_left_in_peace(store, switch, obstacle)
     assert store.state(entry.id) == State.FAILED
 
 
-def test_what_may_have_been_sent_needs_a_word_more(store):
-    entry = a_failed(store, reason=OUTCOME_UNKNOWN)
+@pytest.mark.parametrize("reason", [OUTCOME_UNKNOWN, KILLS_THE_PROCESS])
+def test_what_may_have_been_sent_needs_a_word_more(store, reason):
+    entry = a_failed(store, reason=reason)
 
     assert why_not(store, entry) is Obstacle.OUTCOME_UNKNOWN
     assert why_not(store, entry, accept_duplicates=True) is None

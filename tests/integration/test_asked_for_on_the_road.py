@@ -13,7 +13,7 @@ from healthnotify.apps.access.scopes import FOR_KEYS
 from healthnotify.domain.delivery import Accepted
 from healthnotify.pipeline.plan import plan
 from healthnotify.pipeline.ports import Topic
-from healthnotify.workers import builder, consumer, flow, producer, retry_consumer, sweeper
+from healthnotify.workers import builder, consumer, flow, producer, retry_consumer, sweeper, taking
 from tests.api_client import calling
 from tests.builders import BAD_ADDRESS, PLANNING, a_person, a_preference
 from tests.twin_app import LONGEST, LOOK, ClosableWriter, TwinApp, running
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(90)
 
 @pytest.fixture(autouse=True)
 def _quick_and_quiet(monkeypatch):
-    for place, name in ((flow, "AGAIN"), (flow, "BREATH"), (consumer, "WAIT"), (retry_consumer, "WAIT")):
+    for place, name in ((flow, "AGAIN"), (flow, "BREATH"), (taking, "WAIT"), (retry_consumer, "WAIT")):
         monkeypatch.setattr(place, name, timedelta(seconds=LOOK))
     with structlog.testing.capture_logs():
         yield

@@ -167,9 +167,9 @@ def test_a_row_that_its_last_move_contradicts_is_unaccounted_for(store):
     (entry,) = staged(store)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO moves (notification_id, at, event, before, after, attempt) "
-            "VALUES (%s, %s, 'published', 'STAGED', 'PENDING', 1)",
-            [entry.id, LATER],
+            "INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt) "
+            "VALUES (%s, %s, %s, 'published', 'STAGED', 'PENDING', 1)",
+            [entry.id, entry.local_date, LATER],
         )
 
     text, code = run("evidence")

@@ -106,7 +106,14 @@ def test_what_was_accepted_twice_and_what_contradicts_itself_is_found(store):
     (torn,) = staged(store)
     from healthnotify.apps.notifications.models import Move
 
-    Move.objects.create(notification_id=torn.id, at=LATER, event="published", before="STAGED", after="PENDING")
+    Move.objects.create(
+        notification_id=torn.id,
+        local_date=torn.local_date,
+        at=LATER,
+        event="published",
+        before="STAGED",
+        after="PENDING",
+    )
 
     assert [(one.id, one.acceptances) for one in behind("duplicates")] == [(twice.id, 2)]
     assert [one.id for one in behind("unaccounted")] == [torn.id]

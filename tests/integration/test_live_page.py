@@ -53,6 +53,7 @@ EMPTY = {
     "open_by": [],
     "writing": [],
     "failures": [],
+    "stopped": [],
     "workers": [],
 }
 

@@ -6,11 +6,14 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+import uvloop
 
 from healthnotify.adapters.llm_pace import LONGEST_HINT, Pace
 from healthnotify.pipeline.ports import NotWritten
+from tests.chaos.proxy import Sky
 from tests.valkey_fixture import own_valkey, valkey  # noqa: F401 - fixtures
 
+TICK = 0.2  # seconds for the kernel to tell us of the reset
 A_MINUTE = 600  # calls: a burst of 12, then one every 0.1 s
 
 
@@ -84,6 +87,22 @@ async def test_redis_that_dies_is_done_without(own_valkey):  # noqa: F811
         await pace.turn(5)
         own_valkey.kill()
         assert await refusals(pace.turn(5) for _ in range(5)) == []
+
+
+def test_a_connection_to_redis_that_was_reset_is_done_without(valkey):  # noqa: F811
+    """Workers run on uvloop, which has an error of its own for writing to a connection that is gone."""
+    line = Sky().line("redis")
+    line.target = valkey.port
+
+    async def turns():
+        async with paces(1, valkey.url.replace(f":{valkey.port}", f":{line.port}")) as [pace]:
+            await pace.turn(10)
+            line.reset()
+            await asyncio.sleep(TICK)
+            await pace.turn(10)
+
+    uvloop.run(turns())
+    assert line.connections
 
 
 async def test_a_redis_that_hangs_costs_a_quarter_of_a_second_once():

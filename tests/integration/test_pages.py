@@ -9,7 +9,7 @@ import pytest
 
 from healthnotify.apps.access.models import AuditEntry
 from healthnotify.apps.access.scopes import Role
-from healthnotify.apps.notifications.models import DeadLetter, Notification
+from healthnotify.apps.notifications.models import DeadLetter, EvidenceSum, Notification
 from healthnotify.apps.operations.pages import dead_letters, evidence
 from healthnotify.apps.users.models import Address, Preference, User, UserGoal
 from healthnotify.domain.errors import Unavailable
@@ -361,6 +361,19 @@ def test_a_day_that_does_not_balance_says_so(looking, some):
 
     assert "It does not balance" in shown
     assert 'aria-label="2 unaccounted: show them"' in shown
+
+
+def test_a_day_whose_rows_were_dropped_says_so(looking, installation):
+    sums = dict.fromkeys(("duplicates", "unaccounted", "possible_copies"), 0) | {"notifications": 7, "by_template": 1}
+    way = {"channel": "email", "state": "COMPLETED", "reason": "at the first try"}
+    EvidenceSum.objects.create(local_date="2025-01-02", dropped_at=installation.at, **way, **sums)
+
+    shown = text_of(looking(Role.VIEWER).get(EVIDENCE, {"day": "2025-01-02"}))
+
+    assert "7 notifications of this day were dropped for their age" in shown
+    assert "It balances" in shown
+    assert 'aria-label="7 completed: show them"' in shown
+    assert "were dropped" not in text_of(looking(Role.VIEWER).get(EVIDENCE, {"day": "2025-01-03"}))
 
 
 def test_the_balance_and_the_rows_can_be_taken_away(looking, some):

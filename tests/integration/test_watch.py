@@ -233,6 +233,19 @@ def test_a_consumer_that_consumes_nothing_while_records_wait_for_it_is_not_alive
     assert watch.live()[0]
 
 
+def test_who_holds_because_dead_letters_poured_is_alive_and_says_why_it_holds(watch):
+    watch.pulse.holds("51 dead letters in a row")
+
+    with served(watch) as server:
+        assert get(server, "/health/live") == (200, {"alive": True, "holds": "51 dead letters in a row"})
+    assert watch.report().figures["holds"] == {"51 dead letters in a row": 1}
+    assert b'healthnotify_holds{worker="test"} 1.0' in watch.exposition()
+
+    watch.pulse.holds(None)
+    assert watch.live() == (True, {"alive": True})
+    assert b'healthnotify_holds{worker="test"} 0.0' in watch.exposition()
+
+
 def test_the_metrics_are_there_and_nothing_else_is(watch):
     with served(watch) as server:
         with urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=LONGEST) as answer:

@@ -14,7 +14,7 @@ from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import ENDED, MOVES, Event, State
 from healthnotify.domain.model import Channel
 from healthnotify.pipeline.ports import DueIndex, Topic
-from healthnotify.workers import builder, consumer, flow, planner, producer, retry_consumer, sweeper
+from healthnotify.workers import builder, consumer, flow, planner, producer, retry_consumer, sweeper, taking
 from tests.builders import BAD_ADDRESS, NOON, REFUSED, a_person, a_preference, ask
 from tests.twin_app import LOOK, TwinApp, running, until
 from tests.world import DUE, MINUTE, POLICY, SECOND
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    for place, name in ((flow, "AGAIN"), (flow, "BREATH"), (consumer, "WAIT"), (retry_consumer, "WAIT")):
+    for place, name in ((flow, "AGAIN"), (flow, "BREATH"), (taking, "WAIT"), (retry_consumer, "WAIT")):
         monkeypatch.setattr(place, name, timedelta(seconds=LOOK))
 
 

@@ -197,9 +197,7 @@ async def test_a_channel_that_is_not_configured_is_a_failure_with_a_name(world):
     world.stage()
     world.publish()
 
-    sent = [
-        await deliver.send(held, now=world.now, channels={}, delivering=DELIVERING) for held in world.take().to_send
-    ]
+    sent = [await deliver.send(held, ways=world.ways({}), delivering=DELIVERING) for held in world.take().to_send]
 
     assert [one.outcome.reason for one in sent] == ["channel_not_configured"]
 

@@ -202,8 +202,9 @@ def test_a_figure_is_the_one_of_whoever_was_heard_of_last():
 ALL = [report(name) for name in WANTED]
 
 
-def told(reports=ALL, outage=None, **standing):
+def told(reports=ALL, outage=None, stopped=(), **standing):
     readings = dict.fromkeys(FIGURES, Reading())
+    readings["stopped"] = Reading(list(stopped), NOW)
     readings["workers"] = Reading(reports, NOW)
     readings["standing"] = Reading({"overdue": 0} | standing, NOW)
     return troubles(readings, outage, NOW)
@@ -225,6 +226,16 @@ def test_a_missing_worker_is_named_and_when_none_runs_one_sentence_says_so():
     assert told([]) == ["No worker is running: nothing is planned, written or sent."]
 
 
+def test_who_holds_because_dead_letters_poured_is_told_of_once_a_kind_with_the_way_out():
+    holding = {"holds": {"email: 51 dead letters in a row": 1}}
+    two = [report("retry-consumer", figures=holding), report("retry-consumer", figures=holding)]
+
+    (sentence,) = told([one for one in ALL if one["worker"] != "retry-consumer"] + two)
+
+    assert "The retry-consumer consumes nothing, because dead letters poured (email: 51 dead" in sentence
+    assert "manage.py dead_letters resume" in sentence
+
+
 def test_a_silent_and_a_stuck_worker_and_a_service_that_is_down_are_named():
     reports = [
         report("planner", seen=60),
@@ -244,6 +255,17 @@ def test_a_silent_and_a_stuck_worker_and_a_service_that_is_down_are_named():
 def test_what_is_past_its_time_is_counted():
     assert told(overdue=1200) == [
         "1,200 notifications are more than 10 seconds past their time and not on the road yet."
+    ]
+
+
+def test_a_stop_is_told_with_who_and_why():
+    stop = {"what": "sms", "since": (NOW - MINUTE).isoformat(), "actor": "command", "reason": "the provider asked"}
+
+    assert told(stopped=[stop]) == [
+        (
+            "Sending is stopped: sms, since 11:59:00 UTC, by command, because: the provider asked. "
+            "To let it go on: manage.py sending resume."
+        )
     ]
 
 

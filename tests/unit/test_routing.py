@@ -143,6 +143,19 @@ def test_a_copy_that_does_no_harm_is_sent_again_if_it_is_still_wanted(channel: C
     assert look(claim(channel, Answer.AMBIGUOUS), enabled=False) is Withheld.OPTED_OUT
 
 
+@pytest.mark.parametrize("channel", RECOGNISES_COPIES)
+def test_what_has_ended_its_sender_three_times_is_not_sent_a_fourth_time(channel: Channel) -> None:
+    taken_over = claim(channel, Answer.AMBIGUOUS)
+
+    assert look(replace(taken_over, takeovers=2)) is None
+    assert look(replace(taken_over, takeovers=3)) == Failure(FailureKind.PERMANENT, "kills_the_process")
+    assert look(replace(taken_over, takeovers=3), enabled=False) == Failure(FailureKind.PERMANENT, "kills_the_process")
+
+
+def test_of_a_text_message_it_is_said_that_it_may_have_been_sent() -> None:
+    assert look(replace(claim(Channel.SMS, Answer.AMBIGUOUS), takeovers=3)) == GIVEN_UP
+
+
 @EACH_CHANNEL
 @pytest.mark.parametrize(
     "outcome",

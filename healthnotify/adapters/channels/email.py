@@ -54,9 +54,19 @@ class SmtpChannel:
         self._unsubscribe_url = unsubscribe_url
         self._clock = clock
         self._seconds = timeout.total_seconds()
+        self._connections = connections
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="smtp")
         self._idle: deque[SmtpSession] = deque()
         self._is_closed = False
+
+    @property
+    def at_once(self) -> int:
+        """See `ports.ChannelPort`. One more waits for each connection, so that none is idle between two letters."""
+        return 2 * self._connections
+
+    def provider(self, letter: Letter) -> str:
+        """See `ports.ChannelPort`."""
+        return f"smtp:{self._server.host}:{self._server.port}"
 
     async def send(self, letter: Letter) -> Outcome:
         """Answers within `timeout` (and a moment), whatever the server does."""

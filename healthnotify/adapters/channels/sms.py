@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from healthnotify.adapters import retry_after
 from healthnotify.adapters.http_outcomes import Answer, Poster
 from healthnotify.adapters.segments import segments
 from healthnotify.domain.delivery import Accepted, Failure, FailureKind, Letter, Outcome
 
+AT_ONCE: Final = 256
 MOST_READ: Final = 16384  # bytes: the answer repeats the text
 #: About us, not the person: credentials, or a path under which there is no such account.
 ABOUT_US: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
@@ -37,10 +38,20 @@ class TwilioSms:
         """`sender` is an E.164 number or a sender id; `timeout` covers one send. A longer text is refused."""
         self._url = f"{base_url.rstrip('/')}/2010-04-01/Accounts/{quote(account, safe='')}/Messages.json"
         self._authorization = "Basic " + b64encode(f"{account}:{token}".encode()).decode()
+        self._provider = f"sms:{urlsplit(base_url).netloc}"
         self._sender = sender
         self._most_segments = most_segments
         self._clock = clock
         self._poster = Poster(timeout, only_public=False, most_read=MOST_READ)  # named by the operator, no stranger
+
+    @property
+    def at_once(self) -> int:
+        """See `ports.ChannelPort`."""
+        return AT_ONCE
+
+    def provider(self, letter: Letter) -> str:
+        """See `ports.ChannelPort`."""
+        return self._provider
 
     async def send(self, letter: Letter) -> Outcome:
         """Answers within `timeout`."""

@@ -15,6 +15,7 @@ from healthnotify.adapters.http_outcomes import Answer, Poster
 from healthnotify.domain.delivery import Accepted, Failure, FailureKind, Letter, Outcome
 from healthnotify.domain.errors import Misconfigured
 
+AT_ONCE: Final = 256
 SHORTEST_KEY: Final = 24  # bytes, by Standard Webhooks
 TRY_AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -29,6 +30,18 @@ class WebhookChannel:
         self._schemes = {"http", "https"} if allow_private else {"https"}
         self._clock = clock
         self._poster = Poster(timeout, only_public=not allow_private)
+
+    @property
+    def at_once(self) -> int:
+        """See `ports.ChannelPort`."""
+        return AT_ONCE
+
+    def provider(self, letter: Letter) -> str:
+        """See `ports.ChannelPort`. Of an address that is none, nothing: it is refused before anybody is asked."""
+        try:
+            return f"webhook:{urlsplit(letter.address).netloc.rpartition('@')[2].lower()}"
+        except ValueError:
+            return "webhook:"
 
     async def send(self, letter: Letter) -> Outcome:
         """Answers within `timeout`. An unknown outcome is safe to try again: the id is the same."""

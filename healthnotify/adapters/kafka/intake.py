@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from healthnotify.adapters.envelope import decode
 from healthnotify.adapters.kafka.client import (
     ALL_BROKERS_DOWN,
     LOG,
@@ -20,10 +19,12 @@ from healthnotify.adapters.kafka.client import (
     unavailable,
 )
 from healthnotify.adapters.offsets import OffsetTracker
+from healthnotify.adapters.suspects import Suspects, Unread
 from healthnotify.domain.delivery import Position, Record
 from healthnotify.domain.errors import Fatal, HealthNotifyError, Unavailable
-from healthnotify.pipeline.ports import Topic
+from healthnotify.pipeline.ports import CrashLog, Topic
 
+DRAIN: Final = timedelta(seconds=3)
 TICK: Final = 0.02  # seconds that a lone record may wait for company: librdkafka fills a batch or runs out of time
 PAUSE_AFTER: Final = 1.0  # seconds without room before partitions are paused: a resume costs up to a second
 COMMIT_EVERY: Final = 0.2  # seconds
@@ -50,7 +51,9 @@ PROTOCOLS: Final[Mapping[str, Mapping[str, Any]]] = {
 class KafkaIntake:
     """The Intake port. It joins the topic's group with the first `take`."""
 
-    def __init__(self, settings: KafkaSettings, topic: Topic, *, drain: timedelta = timedelta(seconds=3)) -> None:
+    def __init__(
+        self, settings: KafkaSettings, topic: Topic, *, drain: timedelta = DRAIN, crash_log: CrashLog | None = None
+    ) -> None:
         """`drain`: how long a partition that is taken from us waits for its unfinished records."""
         self._settings = settings
         self._name = settings.name(topic)
@@ -59,6 +62,7 @@ class KafkaIntake:
         self._drain = drain.total_seconds()
         self._closing = False
         self._consumer: Consumer | None = None
+        self._suspects = Suspects(crash_log)
         self._tracker = OffsetTracker()
         self._changed = threading.Condition()  # guards the tracker; told when something is finished
         self._full_since: float | None = None  # when the caller last ran out of room
@@ -82,7 +86,10 @@ class KafkaIntake:
         if limit == 0 and full_for < PAUSE_AFTER:
             return self._rest(consumer, min(wait.total_seconds(), PAUSE_AFTER - full_for))
         self._pause(consumer, paused=limit == 0)
-        records = self._receive(self._poll(consumer, limit, wait))
+        if not (self._suspects.waiting and limit):
+            self._receive(self._poll(consumer, limit, wait))
+        self._commit(consumer)
+        records = self._read(limit)
         if self._failure is not None and not records:
             failure, self._failure = self._failure, None
             raise failure
@@ -90,6 +97,8 @@ class KafkaIntake:
 
     def finish(self, records: Collection[Record]) -> None:
         """These are settled. It wants the very objects that `take` gave: equal ones may be of an older assignment."""
+        if not records:  # no news: a `take` that waits for room must not be woken by it
+            return
         with self._changed:
             for record in records:
                 self._tracker.finish(record.position.partition, record.position.offset, record)
@@ -103,6 +112,7 @@ class KafkaIntake:
 
     def close(self) -> None:
         """Commit what is finished and leave the group, without waiting for what is not. Safe to call twice."""
+        self._suspects.close()
         if self._consumer is not None:
             self._closing = True
             # In a thread, because without a broker it blocks for half a minute, longer than a SIGTERM may take; what
@@ -172,15 +182,19 @@ class KafkaIntake:
                 self._news = False
                 return messages
 
-    def _receive(self, messages: Collection[Message]) -> list[Record]:
-        """Note the records as out. Errors among them are kept for later: to raise here would lose their neighbours."""
-        records = []
+    def _receive(self, messages: Collection[Message]) -> None:
+        """Errors among them are kept for later: to raise here would lose their neighbours."""
+        ours = self.assigned()
         for message in messages:
             if (error := message.error()) is not None:
                 self._heard_failure(error)
-            else:
-                place = Position(self._name, message.partition(), message.offset())  # type: ignore[arg-type]
-                records.append(Record(place, decode(message.value())))
+            elif (partition := message.partition()) in ours:
+                self._suspects.add([Unread(partition, message.offset(), message.value())])  # type: ignore[arg-type]
+
+    def _read(self, limit: int) -> list[Record]:
+        """Note them as out."""
+        read = self._suspects.next(limit)
+        records = [Record(Position(self._name, one.partition, one.offset), content) for one, content in read]
         with self._changed:
             return [r for r in records if self._tracker.take(r.position.partition, r.position.offset, r)]
 
@@ -193,6 +207,7 @@ class KafkaIntake:
     # records of that call would be lost, and a later commit would pass over them.
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._suspects.assigned(_numbers(partitions))
         with self._changed:
             self._tracker.assign(_numbers(partitions))
         try:
@@ -207,6 +222,7 @@ class KafkaIntake:
             self._changed.wait_for(lambda: self._closing or not self._tracker.unfinished(ours), self._drain)
             offsets = {p: offset for p, offset in self._tracker.committable().items() if p in ours}
             self._tracker.drop(ours)
+        self._suspects.gone(ours)
         if offsets:
             try:
                 consumer.commit(offsets=self._places(offsets), asynchronous=False)
@@ -216,6 +232,7 @@ class KafkaIntake:
     def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         with self._changed:
             self._tracker.drop(_numbers(partitions))
+        self._suspects.gone(_numbers(partitions))
         LOG.warning("Kafka: partitions of %s were lost: %s", self._name, sorted(_numbers(partitions)))
 
     def _heard_error(self, error: KafkaError) -> None:

@@ -16,6 +16,15 @@ class ScriptedChannel:
         self.is_closed = False
         self._answer = script if callable(script) else _in_turn(script)
 
+    @property
+    def at_once(self) -> int:
+        """See `ports.ChannelPort`."""
+        return 256
+
+    def provider(self, letter: Letter) -> str:
+        """See `ports.ChannelPort`."""
+        return "scripted"
+
     async def send(self, letter: Letter) -> Outcome:
         """Answers what the script says."""
         self.letters.append(letter)

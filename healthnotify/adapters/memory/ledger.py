@@ -135,7 +135,13 @@ class MemoryLedger:
             self._move(row, Event.TAKEN_OVER, now)
         elif was is not State.PENDING:
             self._move(row, Event.PUBLISHED if was is State.STAGED else Event.REPUBLISHED, now)
-        return Claim(said, ask.envelope, ask.claim_id, lease_until, person=self._person(row, now))
+        takeovers = sum(
+            step.id == row.plan.id and step.event is Event.TAKEN_OVER and step.attempt == row.attempt
+            for step in self.moves
+        )
+        said = Answer.AMBIGUOUS if takeovers else said  # also when it is asked again, after a reply that was lost
+        person = self._person(row, now)
+        return Claim(said, ask.envelope, ask.claim_id, lease_until, person=person, takeovers=takeovers)
 
     def _person(self, row: Row, now: datetime) -> Person:
         user_id = row.plan.user_id

@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from healthnotify.adapters.memory.ledger import MemoryLedger, one_at_a_time
+from healthnotify.adapters.memory.guards import MemoryGuards
+from healthnotify.adapters.memory.ledger import one_at_a_time
 from healthnotify.adapters.memory.rows import Row, due
 from healthnotify.domain.ad_hoc import AD_HOC, AdHoc
 from healthnotify.domain.delivery import Due, Step
@@ -13,7 +14,7 @@ from healthnotify.domain.model import Withheld
 from healthnotify.domain.redriving import GivenUp, Obstacle, Redrive, obstacle
 
 
-class MemoryOutside(MemoryLedger):
+class MemoryOutside(MemoryGuards):
     """Twin of `apps.notifications.asking` and `apps.notifications.redrive`, and of what the road sees of them."""
 
     @one_at_a_time
@@ -26,6 +27,12 @@ class MemoryOutside(MemoryLedger):
     def redrive(self, ids: Sequence[UUID], *, at: datetime, accept_duplicates: bool = False) -> list[Redrive]:
         """FAILED -> PENDING for those that may be brought back."""
         return [self._redrive(key, at, accept_duplicates) for key in dict.fromkeys(ids)]
+
+    @one_at_a_time
+    def expire_letters(self, before: datetime) -> None:
+        """What was given up before then stays given up, and nothing but that is known of it."""
+        for row in self.rows.values():
+            row.letter_expired |= row.state is State.FAILED and row.ended_at is not None and row.ended_at < before
 
     @one_at_a_time
     def redriven(self, limit: int) -> list[Due]:
@@ -65,4 +72,6 @@ class MemoryOutside(MemoryLedger):
             accepted_late=row.late_success_at is not None,
             redrives=sum(step.id == plan.id and step.event is Event.REDRIVEN for step in self.moves),
             withheld=self._withheld(row) or (Withheld.OPTED_OUT if no_address else None),
+            letter_expired=row.letter_expired,
+            attempt=row.attempt,
         )

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zlib import crc32
 
-from healthnotify.adapters.envelope import Wire, decode, encode, encode_buried
+from healthnotify.adapters.envelope import Wire, encode, encode_buried
 from healthnotify.adapters.offsets import OffsetTracker
+from healthnotify.adapters.suspects import Suspects, Unread
 from healthnotify.domain.delivery import Envelope, Position, Record
 from healthnotify.domain.errors import Unavailable
-from healthnotify.pipeline.ports import Announced, Topic
+from healthnotify.pipeline.ports import Announced, CrashLog, Topic
 
 #: Which records something happens to: all, or those whose notification (or, for poison, nobody) is in the collection.
 Some = Literal[True] | Collection[object]
@@ -108,10 +109,11 @@ class MemoryRoad:
 class MemoryIntake:
     """The Intake port's twin: a member of the topic's group from its first `take` on, until `close`."""
 
-    def __init__(self, log: MemoryLog, topic: Topic) -> None:
+    def __init__(self, log: MemoryLog, topic: Topic, *, crash_log: CrashLog | None = None) -> None:
         self._log = log
         self._topic = topic
         self._group = log.groups[topic]
+        self._suspects = Suspects(crash_log)
         self._tracker = OffsetTracker()
         self._next: dict[int, int] = {}  # the offset to take next, of each partition that is ours
         self._news = False
@@ -123,7 +125,9 @@ class MemoryIntake:
                 self._group.members.append(self)
                 self._log.share_out(self._topic)
             self.commit()
-            self._log.changed.wait_for(lambda: self._is_ready(limit), wait.total_seconds())
+            if not (self._suspects.waiting and limit):
+                self._log.changed.wait_for(lambda: self._is_ready(limit), wait.total_seconds())
+                self._receive(limit)
             self._news = False
             return self._read(limit)
 
@@ -143,6 +147,7 @@ class MemoryIntake:
     def close(self) -> None:
         """Commit what is finished and leave the group."""
         with self._log.changed:
+            self._suspects.close()
             self.own([])
             if self in self._group.members:
                 self._group.members.remove(self)
@@ -153,7 +158,9 @@ class MemoryIntake:
         self.commit()
         gone, fresh = set(self._next) - set(partitions), set(partitions) - set(self._next)
         self._tracker.drop(gone)
+        self._suspects.gone(gone)
         self._tracker.assign(fresh)
+        self._suspects.assigned(fresh)
         kept = {number: offset for number, offset in self._next.items() if number not in gone}
         self._next = kept | {number: self._group.committed.get(number, 0) for number in fresh}
 
@@ -169,16 +176,21 @@ class MemoryIntake:
         partitions = self._log.topics[self._topic]
         return any(offset < len(partitions[number]) for number, offset in self._next.items())
 
-    def _read(self, limit: int) -> list[Record]:
-        records: list[Record] = []
+    def _receive(self, limit: int) -> None:
+        received: list[Unread] = []
         for number, start in self._next.items():
             for offset, (_, body, _) in enumerate(self._log.topics[self._topic][number][start:], start):
-                if len(records) == limit:
-                    return records
-                record = Record(Position(self._topic, number, offset), decode(body))
-                self._tracker.take(number, offset, record)
-                self._next[number] = offset + 1
-                records.append(record)
+                if len(received) < limit:
+                    received.append(Unread(number, offset, body))
+                    self._next[number] = offset + 1
+        self._suspects.add(received)
+
+    def _read(self, limit: int) -> list[Record]:
+        records = []
+        for one, content in self._suspects.next(limit):
+            record = Record(Position(self._topic, one.partition, one.offset), content)
+            self._tracker.take(one.partition, one.offset, record)
+            records.append(record)
         return records
 
 

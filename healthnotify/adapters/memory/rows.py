@@ -31,6 +31,7 @@ class Row:
     ended_at: datetime | None = None
     position: Position | None = None
     asked: AdHoc | None = None
+    letter_expired: bool = False
 
     @property
     def due_at(self) -> datetime | None:

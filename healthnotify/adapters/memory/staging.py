@@ -14,7 +14,7 @@ from healthnotify.domain.delivery import Due, Step
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import ENDED, State
 from healthnotify.domain.model import Entry
-from healthnotify.pipeline.ports import DueIndex
+from healthnotify.pipeline.ports import DueIndex, Looked
 
 _STATE_IN = {index: state for state, index in WAITS_IN.items()}
 
@@ -46,6 +46,23 @@ class MemoryStaging:
                     self._held[entry.id] = Cached(entry, entry.expires_at + keys.KEPT)
                     self._ranks[entry.id] = rank(entry)
                     self._place(entry, only_if_absent=unchanged)
+
+    def look(self, ids: Sequence[UUID]) -> dict[UUID, Looked]:
+        """See `ports.Inspected`."""
+        with self._serving():
+            return {
+                key: Looked(self._held[key].entry, frozenset(index for index in DueIndex if key in self._due[index]))
+                for key in ids
+                if key in self._held
+            }
+
+    def replace(self, entries: Sequence[Entry]) -> None:
+        """See `ports.Inspected`."""
+        with self._serving():
+            for entry in entries:
+                self._held.pop(entry.id, None)
+                self._ranks.pop(entry.id, None)
+            self.put(entries)
 
     def follow(self, steps: Sequence[Step]) -> None:
         """See `ports.Staging`."""

@@ -24,6 +24,7 @@ from healthnotify.domain.delivery import (
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, before
 from healthnotify.domain.model import Assignment, Entry, Message, Preference, Withheld
+from healthnotify.domain.stops import NOTHING_STOPPED, Stops
 from healthnotify.pipeline.ports import Announced, DueIndex, Plan, Still, Topic
 
 
@@ -96,8 +97,12 @@ class MemoryStore(MemoryOutside):
     # publish
 
     @one_at_a_time
-    def due(self, index: DueIndex, now: datetime, limit: int) -> list[Due]:
-        waiting = [row for row in self._waiting(index) if row.due_at is not None and row.due_at <= now]
+    def due(self, index: DueIndex, now: datetime, limit: int, stops: Stops = NOTHING_STOPPED) -> list[Due]:
+        waiting = [
+            row
+            for row in self._waiting(index)
+            if row.due_at is not None and row.due_at <= now and not stops.hold(row.plan.channel, row.plan.category)
+        ]
         return [due(row) for row in waiting[:limit]]
 
     @one_at_a_time
@@ -167,7 +172,7 @@ class MemoryStore(MemoryOutside):
     @one_at_a_time
     def undecided(self, envelopes: Sequence[Envelope], at: datetime) -> tuple[list[Step], list[Undecided]]:
         steps, waiting = [], []
-        for envelope in {one.id: one for one in envelopes}.values():
+        for envelope in {(one.id, one.attempt): one for one in envelopes}.values():
             row = self.rows.get(envelope.id)
             if row is None or row.attempt != envelope.attempt or row.failure is None:
                 continue
@@ -221,10 +226,17 @@ class MemoryStore(MemoryOutside):
         steps = []
         for one in announced:
             row = self.rows[one.envelope.id]
-            if row.state is State.PENDING and (row.lease_until is None or row.lease_until <= at):
+            offered = row.attempt + (row.claim_id is None)
+            free = row.lease_until is None or row.lease_until <= at
+            if row.state is State.PENDING and free and one.envelope.attempt == offered:
                 row.position = one.position
                 steps.append(self._move(row, Event.REPUBLISHED, at, attempt=one.envelope.attempt))
-            elif row.state is State.RETRY and on_the_road(row) and one.position.topic == Topic.RETRY:
+            elif (
+                row.state is State.RETRY
+                and on_the_road(row)
+                and one.position.topic == Topic.RETRY
+                and one.envelope.attempt == row.attempt
+            ):
                 row.position, row.updated_at = one.position, at
         return steps
 

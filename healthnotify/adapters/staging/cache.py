@@ -52,6 +52,13 @@ class RedisStaging(Inspection):
         """See `ports.Staging`. Older news than what is cached changes nothing (`order`)."""
         self._send(self._put, [shape.put_item(entry) for entry in entries])
 
+    def replace(self, entries: Sequence[Entry]) -> None:
+        """See `ports.Inspected`. Who asks for one of them in between finds nothing, and asks again."""
+        for chunk in chunks(entries, keys.CHUNK):
+            with meaning():
+                self._redis.unlink(*(f"{keys.ENTRY}{entry.id}" for entry in chunk))
+            self.put(chunk)
+
     def follow(self, steps: Sequence[Step]) -> None:
         """See `ports.Staging`. Where the entry is missing only the due indexes hear of the step."""
         self._send(self._follow, [shape.follow_item(step) for step in steps])

@@ -1,11 +1,12 @@
 """Reading the cache, for operators: never KEYS, never more than a chunk in memory."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from redis import Redis
 
@@ -13,7 +14,7 @@ from healthnotify.adapters.staging import keys, scripts, shape
 from healthnotify.adapters.staging.connection import meaning
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Entry
-from healthnotify.pipeline.ports import DueIndex
+from healthnotify.pipeline.ports import DueIndex, Looked
 
 T = TypeVar("T")
 
@@ -95,6 +96,24 @@ class Inspection:
         for bucket in self._buckets(timezone, day):
             for members in self._pages(bucket):
                 yield from self._read(members)
+
+    def look(self, ids: Sequence[UUID]) -> dict[UUID, Looked]:
+        """See `ports.Inspected`."""
+        found = {}
+        for some in chunks(ids, keys.CHUNK):
+            pipeline = self._redis.pipeline(transaction=False)
+            for one in some:
+                pipeline.hgetall(f"{keys.ENTRY}{one}")
+                for index in DueIndex:
+                    pipeline.zscore(keys.DUE[index], str(one))
+            with meaning():
+                answers = iter(pipeline.execute())
+            for one in some:
+                fields, scores = next(answers), {index: next(answers) for index in DueIndex}
+                if fields:
+                    indexes = frozenset(index for index, score in scores.items() if score is not None)
+                    found[one] = Looked(shape.entry(str(one), fields), indexes)
+        return found
 
     def forget(self, timezone: str | None = None, day: date | None = None) -> int:
         """Remove entries and their places in the due indexes; answers how many entries.

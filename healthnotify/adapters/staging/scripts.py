@@ -85,6 +85,7 @@ FOLLOW: Final = _DOES_NOT_GROW + """
 local entries, buckets, kept, width = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local indexes = {KEYS[2], KEYS[3]}
 local now = tonumber(redis.call('TIME')[1])
+local bucket_until = {}
 
 for i = 5, #ARGV, width do
     local id, state, attempt, rank, due, index, score, ended, goes_back =
@@ -107,9 +108,13 @@ for i = 5, #ARGV, width do
             keep(entry, until_second)
         end
         local bucket = cached[4] .. ':' .. cached[5]
-        keep(buckets .. bucket, until_second)
-        redis.call('ZADD', KEYS[1], 'XX', 'GT', until_second, bucket)
+        bucket_until[bucket] = math.max(bucket_until[bucket] or 0, until_second)
     end
+end
+
+for bucket, until_second in pairs(bucket_until) do
+    keep(buckets .. bucket, until_second)
+    redis.call('ZADD', KEYS[1], 'XX', 'GT', until_second, bucket)
 end
 """
 
@@ -118,20 +123,22 @@ end
 DUE: Final = _DOES_NOT_GROW + """
 if not is_warm(KEYS[2]) then return false end
 local entries, state, now, hidden, limit = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local found = {}
+local found, hide = {}, {}
 local ids = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
 for _, id in ipairs(ids) do
     local entry = entries .. id
     local fields = redis.call(
         'HMGET', entry, 'user', 'category', 'channel', 'attempt', 'send_at', 'expires_at', 'state')
     if fields[7] == state then
-        redis.call('ZADD', KEYS[1], hidden, id)
+        hide[#hide + 1] = hidden
+        hide[#hide + 1] = id
         fields[7] = id
         found[#found + 1] = fields
     else
         redis.call('ZREM', KEYS[1], id)
     end
 end
+if #hide > 0 then redis.call('ZADD', KEYS[1], unpack(hide)) end
 return {#ids, found}
 """
 

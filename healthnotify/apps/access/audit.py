@@ -27,7 +27,14 @@ class Action(StrEnum):
     USER_ERASED = "user_erased"
     MESSAGE_READ = "message_read"
     REDRIVEN = "redriven"
+    DEAD_LETTERS_EXPIRED = "dead_letters_expired"
+    POISON_READ = "poison_read"  # the bytes of a record that is not ours may say anything
+    HOLD_ENDED = "hold_ended"  # of a topic that nobody consumed because dead letters poured
     CANCELLED = "cancelled"
+    RETENTION = "retention_dropped"
+    SENDING_STOPPED = "sending_stopped"
+    SENDING_RESUMED = "sending_resumed"
+    CEILING_SET = "ceiling_set"
 
 
 def note(actor: str, action: Action, target: str, at: datetime, **detail: Any) -> None:

@@ -45,9 +45,9 @@ class Redrives(ApiView):
         summary="Bring notifications back from the dead letters",
         description=(
             "A dry run unless you say `dry_run: false`. What is brought back is PENDING with all of its tries, and is "
-            "announced within a second. Left where it is: what has expired, what the channel took after all, what its "
-            "user does not want any more, what was brought back three times, and what may have been sent already, "
-            "unless you accept duplicates."
+            "announced within a second. Left where it is: what has expired, or its dead letter has (after 90 days), "
+            "what the channel took after all, what its user does not want any more, what was brought back three times, "
+            "and what may have been sent already, unless you accept duplicates."
         ),
         request=given.RedriveGiven,
         examples=REDRIVES,

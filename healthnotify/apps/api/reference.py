@@ -87,6 +87,7 @@ class EvidenceAnswer(serializers.Serializer[Any]):
     unaccounted = serializers.IntegerField(help_text="What the ledger contradicts itself about.")
     balances = serializers.BooleanField()
     possible_copies = serializers.IntegerField(help_text="Sent again after a crash, where a copy does no harm.")
+    dropped = serializers.IntegerField(help_text="Of `planned`, dropped for their age: only these sums are left.")
     unknown_outcomes = serializers.ListField(
         child=serializers.UUIDField(), help_text="Ids of texts that may have arrived."
     )
@@ -178,6 +179,7 @@ class EvidenceOfDay(ApiView):
                             "unaccounted": 0,
                             "balances": True,
                             "possible_copies": 0,
+                            "dropped": 0,
                             "unknown_outcomes": [],
                             "shares": [
                                 {

@@ -40,10 +40,10 @@ INSERT: Final = """
         VALUES (%(id)s, %(user_id)s, %(category)s, %(channel)s, %(goal)s, %(local_date)s, NULL, 0, %(timezone)s,
                 %(wall_clock)s, %(send_at)s, %(expires_at)s, NULL, %(tzdata)s, %(beginning)s, %(at)s, 0, 0, '{}',
                 %(asked_by)s, %(template)s, %(given)s)
-        RETURNING id, state
+        RETURNING id, local_date, state
     )
-    INSERT INTO moves (notification_id, at, event, before, after, attempt, reason, actor)
-    SELECT id, %(at)s, %(event)s, NULL, state, 0, %(reason)s, %(asked_by)s FROM changed
+    INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt, reason, actor)
+    SELECT id, local_date, %(at)s, %(event)s, NULL, state, 0, %(reason)s, %(asked_by)s FROM changed
 """
 
 

@@ -8,19 +8,22 @@ from uuid import UUID
 
 from healthnotify.apps.database import rows
 from healthnotify.domain.errors import BadInput
-from healthnotify.domain.lifecycle import OPEN
+from healthnotify.domain.lifecycle import OPEN, State
 
-SCOPE: Final = """(%(day)s::date IS NULL OR n.local_date = %(day)s::date)
+SCOPE: Final = """(%(first)s::date IS NULL OR n.local_date BETWEEN %(first)s::date AND %(last)s::date)
            AND (%(users)s::uuid[] IS NULL OR n.user_id = ANY(%(users)s))"""
 
-#: The notifications in question, each with the state that its last move led to.
+#: The notifications in question, each with the state that its last move led to. A claim that was taken over and sent
+#: again where the channel allows it may have made a second copy that no provider told us about.
 ROWS: Final = f"""
     scope AS (
-        SELECT n.*, m.after AS moved_to,
+        SELECT n.*, m.moved_to, CASE WHEN n.channel = 'sms' THEN 0 ELSE m.taken_over END AS possible_copies,
                EXISTS (SELECT FROM dead_letters d WHERE d.notification_id = n.id) AS buried
         FROM notifications n
         LEFT JOIN LATERAL (
-            SELECT after FROM moves WHERE notification_id = n.id ORDER BY id DESC LIMIT 1
+            SELECT (array_agg(after ORDER BY id DESC))[1] AS moved_to,
+                   count(*) FILTER (WHERE event = 'taken_over') AS taken_over
+            FROM moves WHERE notification_id = n.id AND local_date = n.local_date
         ) m ON true
         WHERE {SCOPE}
     )
@@ -39,22 +42,6 @@ COUNTED: Final[Mapping[str, str]] = {
                        OR (state = 'COMPLETED' AND cardinality(accepted_by) = 0))""",
 }
 
-SUMS: Final = f"""
-    WITH {ROWS}, rowless AS (
-        SELECT count(DISTINCT m.notification_id) AS lost FROM moves m
-        WHERE %(day)s::date IS NULL AND %(users)s::uuid[] IS NULL
-              AND NOT EXISTS (SELECT FROM notifications n WHERE n.id = m.notification_id)
-    )
-    SELECT count(*) + (SELECT lost FROM rowless) AS planned,
-           count(*) FILTER (WHERE {COUNTED["completed"]}) AS completed,
-           count(*) FILTER (WHERE {COUNTED["failed"]}) AS failed,
-           count(*) FILTER (WHERE {COUNTED["cancelled"]}) AS cancelled,
-           count(*) FILTER (WHERE {COUNTED["open"]}) AS open,
-           COALESCE(sum(cardinality(accepted_by) - 1) FILTER (WHERE {COUNTED["duplicates"]}), 0)::int AS duplicates,
-           count(*) FILTER (WHERE {COUNTED["unaccounted"]}) + (SELECT lost FROM rowless) AS unaccounted
-    FROM scope
-"""
-
 #: In which way it ended, or stands.
 WAY: Final = """
     CASE WHEN n.state = 'COMPLETED' AND n.attempt - n.uncounted > 1 THEN 'after a retry'
@@ -63,11 +50,44 @@ WAY: Final = """
          ELSE COALESCE(n.reason, '') END
 """
 
-BREAKDOWN: Final = f"""
-    SELECT n.channel, n.state, {WAY} AS reason, count(*) AS notifications,
-           count(*) FILTER (WHERE n.provenance ->> 'source' = 'template') AS by_template
-    FROM notifications n WHERE {SCOPE}
-    GROUP BY 1, 2, 3 ORDER BY 1, 2, 4 DESC, 3
+#: Columns of a sum; `apps.notifications.retention` keeps them of what it drops.
+SUM: Final = "channel, state, reason, notifications, by_template, duplicates, unaccounted, possible_copies"
+
+#: For each date, channel, state and way: how many, and what is wrong with how many. Moves whose notification is not
+#: there have no channel.
+COUNTS: Final = f"""
+    {ROWS}, counts AS (
+        SELECT n.local_date, n.channel, n.state, {WAY} AS reason, count(*) AS notifications,
+               count(*) FILTER (WHERE n.provenance ->> 'source' = 'template') AS by_template,
+               COALESCE(sum(cardinality(accepted_by) - 1) FILTER (WHERE {COUNTED["duplicates"]}), 0) AS duplicates,
+               count(*) FILTER (WHERE {COUNTED["unaccounted"]}) AS unaccounted,
+               sum(n.possible_copies) AS possible_copies
+        FROM scope n GROUP BY 1, 2, 3, 4
+        UNION ALL
+        SELECT n.local_date, '', '', '', count(DISTINCT n.notification_id), 0, 0, count(DISTINCT n.notification_id), 0
+        FROM moves n
+        WHERE %(users)s::uuid[] IS NULL
+              AND (%(first)s::date IS NULL OR n.local_date BETWEEN %(first)s::date AND %(last)s::date)
+              AND NOT EXISTS (SELECT FROM notifications one
+                              WHERE one.id = n.notification_id AND one.local_date = n.local_date)
+        GROUP BY 1
+    )
+"""
+
+#: What is there, and what is left of what was dropped. Of some users nothing is left: sums name nobody.
+SUMS: Final = f"""
+    WITH {COUNTS}, kept AS (
+        SELECT {SUM}, false AS dropped FROM counts
+        UNION ALL
+        SELECT {SUM}, true FROM evidence_sums n
+        WHERE %(users)s::uuid[] IS NULL
+              AND (%(first)s::date IS NULL OR n.local_date BETWEEN %(first)s::date AND %(last)s::date)
+    )
+    SELECT channel, state, reason, sum(notifications)::int AS notifications, sum(by_template)::int AS by_template,
+           sum(duplicates)::int AS duplicates, sum(unaccounted)::int AS unaccounted,
+           sum(possible_copies)::int AS possible_copies,
+           COALESCE(sum(notifications) FILTER (WHERE dropped), 0)::int AS dropped
+    FROM kept GROUP BY 1, 2, 3 ORDER BY 1, 2, 4 DESC, 3
 """
 
 #: The rows of one number, or of one share, by send time; a page begins after the last row of the one before.
@@ -86,13 +106,6 @@ BEHIND: Final = {number: f"""
 
 UNKNOWN: Final = f"""
     SELECT n.id FROM notifications n WHERE n.state = 'FAILED' AND n.reason = 'outcome_unknown' AND {SCOPE} ORDER BY n.id
-"""
-
-#: A claim that was taken over and sent again where the channel allows it may have made a second copy that no provider
-#: told us about.
-POSSIBLE_COPIES: Final = f"""
-    SELECT count(*) AS copies FROM moves m JOIN notifications n ON n.id = m.notification_id
-    WHERE m.event = 'taken_over' AND n.channel <> 'sms' AND {SCOPE}
 """
 
 
@@ -138,8 +151,9 @@ class Evidence:
     duplicates: int
     unaccounted: int
     shares: tuple[Share, ...]
-    unknown_outcomes: tuple[UUID, ...]
+    unknown_outcomes: tuple[UUID, ...]  #: of those that are there; the shares count the dropped ones, too
     possible_copies: int
+    dropped: int  #: how many of those planned were dropped, so that only their sums are left
 
     @property
     def balances(self) -> bool:
@@ -162,22 +176,27 @@ class Evidence:
 
 def evidence(day: date | None = None, users: Sequence[UUID] | None = None) -> Evidence:
     """For the notifications of one local date, of some users, or for all. Raises `Unavailable`."""
-    scope = {"day": day, "users": None if users is None else list(users)}
-    (sums,) = rows(SUMS, scope | {"open": sorted(OPEN)})
-    (copies,) = rows(POSSIBLE_COPIES, scope)
-    shares: Sequence[Any] = rows(BREAKDOWN, scope)
+    scope = {"first": day, "last": day, "users": None if users is None else list(users)}
+    found = rows(SUMS, scope)
     return Evidence(
-        planned=sums.planned,
-        completed=sums.completed,
-        failed=sums.failed,
-        cancelled=sums.cancelled,
-        open=sums.open,
-        duplicates=sums.duplicates,
-        unaccounted=sums.unaccounted,
-        shares=tuple(Share(*row) for row in shares),
+        planned=sum(row.notifications for row in found),
+        completed=_number(found, State.COMPLETED),
+        failed=_number(found, State.FAILED),
+        cancelled=_number(found, State.CANCELLED),
+        open=_number(found, *OPEN),
+        duplicates=sum(row.duplicates for row in found),
+        unaccounted=sum(row.unaccounted for row in found),
+        shares=tuple(
+            Share(row.channel, row.state, row.reason, row.notifications, row.by_template) for row in found if row.state
+        ),
         unknown_outcomes=tuple(row.id for row in rows(UNKNOWN, scope)),
-        possible_copies=copies.copies,
+        possible_copies=sum(row.possible_copies for row in found),
+        dropped=sum(row.dropped for row in found),
     )
+
+
+def _number(found: Sequence[Any], *states: State) -> int:
+    return sum(row.notifications for row in found if row.state in states)
 
 
 def behind(
@@ -196,7 +215,8 @@ def behind(
         raise BadInput("number", f"{number!r} is none", f"Give one of {', '.join(COUNTED)}")
     channel, state, reason = share or (None, None, None)
     parameters = {
-        "day": day,
+        "first": day,
+        "last": day,
         "users": None,
         "open": sorted(OPEN),
         "channel": channel,

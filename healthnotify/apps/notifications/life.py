@@ -15,7 +15,7 @@ NOTIFICATION: Final = """
     SELECT n.*, u.external_id, (SELECT count(*) FROM dead_letters d WHERE d.notification_id = n.id) AS dead_letters
     FROM notifications n JOIN users u ON u.id = n.user_id WHERE n.id = %(id)s
 """
-MOVES: Final = "SELECT * FROM moves WHERE notification_id = %(id)s ORDER BY id"
+MOVES: Final = "SELECT * FROM moves WHERE notification_id = %(id)s AND local_date = %(local_date)s ORDER BY id"
 
 WORDS: Final = {
     Event.PLANNED: "{planned} for {wall_clock} {timezone}{shift}",
@@ -74,10 +74,12 @@ def life(notification_id: UUID) -> Life:
     """Raises `BadInput` for an id that does not exist, `Unavailable` when PostgreSQL does not answer."""
     found = rows(NOTIFICATION, {"id": notification_id})
     if not found:
-        raise BadInput("id", f"no notification {notification_id}", "Take an id from a log line or the evidence")
+        fix = "Take an id from a log line or the evidence; what is older than KEEP_DAYS may have been dropped"
+        raise BadInput("id", f"no notification {notification_id}", fix)
     row = found[0]
     source = json.loads(row.provenance) if row.provenance else {}
-    return Life(_facts(row, source), tuple(_chapter(move, row, source) for move in rows(MOVES, {"id": row.id})))
+    moves = rows(MOVES, {"id": row.id, "local_date": row.local_date})
+    return Life(_facts(row, source), tuple(_chapter(move, row, source) for move in moves))
 
 
 def _facts(row: Any, source: dict[str, Any]) -> dict[str, str]:

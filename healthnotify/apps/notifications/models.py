@@ -1,6 +1,7 @@
 """The ledger: notifications, their moves (append-only) and dead letters."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -10,7 +11,8 @@ from healthnotify.domain.model import MAKES_ROOM, Category, Channel, Goal
 
 
 class Notification(models.Model):
-    """One message to one user in one slot."""
+    """One message to one user in one slot. The table has a partition a month, so its key is id and local date; an id
+    has one local date, and is unique by itself."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="notifications")
@@ -50,6 +52,7 @@ class Notification(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     uncounted = models.PositiveIntegerField(default=0)  # attempts that used no try: deferrals, and all before a redrive
     claim_id = models.UUIDField(null=True)
+    takeovers = models.PositiveSmallIntegerField(default=0, db_default=0)  # holders of this attempt that left it open
     lease_until = models.DateTimeField(null=True)
     failure = models.JSONField(null=True)  # of the last attempt, definite
     next_attempt_at = models.DateTimeField(null=True)
@@ -110,7 +113,7 @@ class Notification(models.Model):
             ),
             models.Index("expires_at", name="notifications_to_expire", condition=Q(state__in=sorted(OPEN))),
             models.Index("user", "ended_at", name="notifications_sent_lately", condition=Q(state=State.COMPLETED)),
-            models.Index("local_date", "state", name="notifications_of_a_day"),
+            BrinIndex("local_date", name="notifications_of_a_day", autosummarize=True),  # costs a move nothing
             models.Index("send_at", "id", name="notifications_in_order"),
             models.Index("user", "send_at", name="notifications_of_a_user"),
             models.Index("ended_at", name="notifications_given_up", condition=Q(state=State.FAILED)),
@@ -132,6 +135,7 @@ class Move(models.Model):
     notification = models.ForeignKey(
         Notification, on_delete=models.DO_NOTHING, db_constraint=False, related_name="moves"
     )
+    local_date = models.DateField()  # of its notification: the two are kept, and dropped, together
     at = models.DateTimeField()
     event = models.CharField(max_length=16)
     before = models.CharField(max_length=16, null=True)
@@ -144,6 +148,29 @@ class Move(models.Model):
     class Meta:
         db_table = "moves"
         indexes = [models.Index("at", name="moves_lately")]
+
+
+class EvidenceSum(models.Model):
+    """What is left of the notifications of a day that was dropped: how many ended in one way over one channel."""
+
+    local_date = models.DateField()
+    channel = models.CharField(max_length=16, blank=True)  # empty: moves of a notification that was not there
+    state = models.CharField(max_length=16, blank=True)
+    reason = models.CharField(max_length=64, blank=True)
+    notifications = models.PositiveIntegerField()
+    by_template = models.PositiveIntegerField()
+    duplicates = models.PositiveIntegerField()
+    unaccounted = models.PositiveIntegerField()
+    possible_copies = models.PositiveIntegerField()
+    dropped_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "evidence_sums"
+        indexes = [models.Index("local_date", name="evidence_sums_of_a_day")]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return f"{self.local_date}: {self.notifications} {self.channel} {self.state} {self.reason}"
 
 
 class DeadLetter(models.Model):
@@ -159,6 +186,8 @@ class DeadLetter(models.Model):
     offset = models.BigIntegerField(null=True)
     raw = models.BinaryField(null=True)  # at most 16 KiB of what was not ours
     raw_sha256 = models.CharField(max_length=64, null=True)
+    raw_size = models.PositiveIntegerField(null=True)  # bytes, of all of it
+    expired_at = models.DateTimeField(null=True)  # it is kept only as the proof that its notification was buried
 
     class Meta:
         db_table = "dead_letters"
@@ -168,7 +197,80 @@ class DeadLetter(models.Model):
                 "topic", "partition", "offset", name="dead_letters_one_a_place", condition=Q(raw__isnull=False)
             ),
         ]
+        indexes = [models.Index("at", name="dead_letters_to_expire", condition=Q(expired_at__isnull=True))]
 
     def __str__(self) -> str:
         """As the pages show it."""
         return f"of {self.notification_id}" if self.notification_id else f"{self.topic}:{self.partition}:{self.offset}"
+
+
+class Stop(models.Model):
+    """What an operator has stopped: a channel, a category, or, without either, everything."""
+
+    channel = models.CharField(max_length=16, null=True, blank=True)
+    category = models.CharField(max_length=16, null=True, blank=True)
+    since = models.DateTimeField()
+    actor = models.CharField(max_length=80)
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "stops"
+        constraints = [
+            models.UniqueConstraint("channel", "category", name="stops_one_of_a_kind", nulls_distinct=False),
+            models.CheckConstraint(
+                name="stops_of_a_channel_or_a_category", condition=Q(channel__isnull=True) | Q(category__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return self.channel or self.category or "everything"
+
+
+class Ceiling(models.Model):
+    """The most sends of one kind; PostgreSQL's own trigger enforces it (`ceilings`)."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    most = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "ceilings"
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return f"{self.name}: {self.most}"
+
+
+class IntakeMark(models.Model):
+    """What a process has in hand of a partition. A mark that nobody put down is the trace of a death."""
+
+    pk = models.CompositePrimaryKey("topic", "partition")
+    topic = models.CharField(max_length=64)
+    partition = models.IntegerField()
+    first_offset = models.BigIntegerField()
+    end_offset = models.BigIntegerField()  # the one after the last
+    deaths = models.PositiveSmallIntegerField()  # of processes that had exactly these in hand
+    owner = models.UUIDField()  # random, one a process
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "intake_marks"
+
+    def __str__(self) -> str:
+        """As a debugger shows it."""
+        return f"{self.topic}:{self.partition}:{self.first_offset}-{self.end_offset}"
+
+
+class Hold(models.Model):
+    """Nobody consumes this topic, because dead letters poured, until an operator says go."""
+
+    topic = models.CharField(primary_key=True, max_length=64)
+    since = models.DateTimeField()
+    why = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "holds"
+
+    def __str__(self) -> str:
+        """As the pages show it."""
+        return f"{self.topic}: {self.why}"

@@ -1,6 +1,6 @@
 """Bring notifications back from the dead letters: FAILED -> PENDING. The sweeper puts them on the road at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,7 +18,10 @@ MOST: Final = 500  # in one call
 USUAL: Final = 100
 
 FOUND: Final = """
-    SELECT n.id, n.state, n.reason, n.expires_at, n.late_success_at IS NOT NULL AS accepted_late,
+    SELECT n.id, n.state, n.reason, n.channel, n.attempt, n.ended_at, n.expires_at,
+           n.late_success_at IS NOT NULL AS accepted_late,
+           COALESCE((SELECT bool_and(l.expired_at IS NOT NULL) FROM dead_letters l WHERE l.notification_id = n.id),
+                    false) AS letter_expired,
            (SELECT count(*) FROM moves m WHERE m.notification_id = n.id AND m.event = 'redriven') AS redrives,
            u.active, u.erased_at IS NOT NULL OR k.user_id IS NULL AS erased,
            COALESCE(p.enabled, n.slot IS NULL) AND d.id IS NOT NULL AS wanted
@@ -39,19 +42,44 @@ BY_FILTER: Final = f"""
     ORDER BY n.expires_at <= %(at)s, n.ended_at, n.id LIMIT %(most)s
 """
 
-#: Compare-and-set, so that two operators at once bring it back once. The attempts so far count no more: it has all of
-#: its tries again, and the next claim has the next number, because the last one's fencing stays in force.
+#: Those that a run over many goes through, in order; what is given up while it runs is not for this run.
+WALK: Final = """
+    SELECT n.id, n.ended_at FROM notifications n
+    WHERE n.state = 'FAILED' AND n.expires_at > %(at)s AND n.ended_at <= %(at)s
+          AND (%(reason)s::text IS NULL OR n.reason = %(reason)s)
+          AND (%(channel)s::text IS NULL OR n.channel = %(channel)s)
+          AND (%(since)s::timestamptz IS NULL OR n.ended_at >= %(since)s)
+          AND (%(after)s::uuid IS NULL OR (n.ended_at, n.id) > (%(ended_at)s, %(after)s))
+    ORDER BY n.ended_at, n.id LIMIT %(limit)s
+"""
+TOO_LATE: Final = """
+    SELECT count(*) AS number FROM notifications n
+    WHERE n.state = 'FAILED' AND n.expires_at <= %(at)s
+          AND (%(reason)s::text IS NULL OR n.reason = %(reason)s)
+          AND (%(channel)s::text IS NULL OR n.channel = %(channel)s)
+          AND (%(since)s::timestamptz IS NULL OR n.ended_at >= %(since)s)
+"""
+
+#: Compare-and-set on state and attempt, so that two operators at once bring it back once, and what was brought back and
+#: given up again since it was looked at is looked at again. The attempts so far count no more: it has all of its tries
+#: again, and the next claim has the next number, because the last one's fencing stays in force.
 REDRIVE: Final = f"""
-    WITH held AS (
-        SELECT id FROM notifications WHERE id = ANY(%(ids)s) AND state = 'FAILED' ORDER BY id FOR UPDATE
+    WITH asked AS (
+        SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS t(id, attempt)
+    ), held AS (
+        SELECT n.id, n.local_date, n.attempt FROM notifications n
+        JOIN asked a ON a.id = n.id AND a.attempt = n.attempt
+        WHERE n.state = 'FAILED' ORDER BY n.id FOR UPDATE OF n
     ), changed AS (
         UPDATE notifications n
         SET state = %(after)s, reason = NULL, ended_at = NULL, updated_at = %(at)s, uncounted = n.attempt,
             claim_id = NULL, lease_until = NULL, failure = NULL, next_attempt_at = NULL,
             topic = NULL, partition = NULL, "offset" = NULL
         FROM held h
-        WHERE n.id = h.id AND n.state = 'FAILED' AND n.late_success_at IS NULL AND n.expires_at > %(at)s
-        RETURNING n.id, 'FAILED' AS was, n.state, n.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
+        WHERE n.id = h.id AND n.local_date = h.local_date AND n.state = 'FAILED' AND n.attempt = h.attempt
+              AND n.late_success_at IS NULL AND n.expires_at > %(at)s
+        RETURNING n.id, n.local_date, 'FAILED' AS was, n.state, n.attempt, NULL::text AS reason,
+                  NULL::timestamptz AS due_at
     ), {RECORD_MOVES_OF_ACTOR}
     SELECT {STEP} FROM changed
 """  # noqa: S608 - put together from constants
@@ -79,33 +107,49 @@ def redrive(
         found = _found(chosen, at)
         answers = {one.id: obstacle(one, at=at, accept_duplicates=accept_duplicates) for one in found}
         answers |= {key: Obstacle.NOT_FAILED for key in chosen.ids if key not in answers}
-        free = [key for key, why_not in answers.items() if why_not is None]
+        free = [one for one in found if answers[one.id] is None]
         moved = {} if dry_run else _move(free, actor, at, accept_duplicates=accept_duplicates)
     return [_answer(key, why_not, moved, dry_run=dry_run) for key, why_not in answers.items()]
 
 
+def walk(chosen: Chosen, *, at: datetime, chunk: int) -> Iterator[tuple[UUID, ...]]:
+    """The ids of all that were given up until `at`, fit, and have time left: the oldest first, so many at a time."""
+    last: Any = None
+    while found := rows(
+        WALK,
+        _filter(chosen, at) | {"limit": chunk, "after": last and last.id, "ended_at": last and last.ended_at},
+    ):
+        yield tuple(row.id for row in found)
+        last = found[-1]
+
+
+def too_late(chosen: Chosen, *, at: datetime) -> int:
+    """How many fit but for their expiry."""
+    (row,) = rows(TOO_LATE, _filter(chosen, at))
+    return int(row.number)
+
+
+def _filter(chosen: Chosen, at: datetime) -> dict[str, Any]:
+    return {"reason": chosen.reason, "channel": chosen.channel, "since": chosen.since, "at": at}
+
+
 def _found(chosen: Chosen, at: datetime) -> list[GivenUp]:
     if chosen.ids:
-        return [_given_up(row) for row in rows(BY_IDS, {"ids": list(chosen.ids)})]
-    parameters = {
-        "reason": chosen.reason,
-        "channel": chosen.channel,
-        "since": chosen.since,
-        "most": min(chosen.most, MOST),
-        "at": at,
-    }
-    return [_given_up(row) for row in rows(BY_FILTER, parameters)]
+        return [given_up(row) for row in rows(BY_IDS, {"ids": list(chosen.ids)})]
+    parameters = _filter(chosen, at) | {"most": min(chosen.most, MOST)}
+    return [given_up(row) for row in rows(BY_FILTER, parameters)]
 
 
-def _move(ids: Sequence[UUID], actor: str, at: datetime, *, accept_duplicates: bool) -> dict[UUID, Step]:
+def _move(free: Sequence[GivenUp], actor: str, at: datetime, *, accept_duplicates: bool) -> dict[UUID, Step]:
     parameters = {
-        "ids": list(ids),
+        "ids": [one.id for one in free],
+        "attempts": [one.attempt for one in free],
         "at": at,
         "actor": actor,
         "event": Event.REDRIVEN,
         "after": after(State.FAILED, Event.REDRIVEN),
     }
-    moved = {step.id: step for step in steps(rows(REDRIVE, parameters), Event.REDRIVEN, at)} if ids else {}
+    moved = {step.id: step for step in steps(rows(REDRIVE, parameters), Event.REDRIVEN, at)} if free else {}
     note_each(actor, Action.REDRIVEN, map(str, moved), at, accept_duplicates=accept_duplicates)
     return moved
 
@@ -116,7 +160,8 @@ def _answer(key: UUID, why_not: Obstacle | None, moved: dict[UUID, Step], *, dry
     return Redrive(key, why_not, moved.get(key))
 
 
-def _given_up(row: Any) -> GivenUp:
+def given_up(row: Any) -> GivenUp:
+    """A row of `FOUND`."""
     return GivenUp(
         id=row.id,
         state=State(row.state),
@@ -125,6 +170,8 @@ def _given_up(row: Any) -> GivenUp:
         accepted_late=row.accepted_late,
         redrives=row.redrives,
         withheld=_withheld(row),
+        letter_expired=row.letter_expired,
+        attempt=row.attempt,
     )
 
 

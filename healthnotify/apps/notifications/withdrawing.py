@@ -15,15 +15,15 @@ from healthnotify.domain.model import Withheld
 #: A failed try whose consequence is undecided is left to the retry consumer, which may have announced its dead letter.
 WITHDRAW: Final = f"""
     WITH held AS (
-        SELECT id, state, reason FROM notifications WHERE id = %(id)s FOR UPDATE
+        SELECT id, local_date, state, reason FROM notifications WHERE id = %(id)s FOR UPDATE
     ), changed AS (
         UPDATE notifications n
         SET state = %(after)s, reason = %(reason)s, ended_at = %(at)s, updated_at = %(at)s, next_attempt_at = NULL,
             build_lease_until = NULL
         FROM held h
-        WHERE n.id = h.id AND (n.state IN ('PLANNED', 'STAGED')
+        WHERE n.id = h.id AND n.local_date = h.local_date AND (n.state IN ('PLANNED', 'STAGED')
                                OR (n.state = 'RETRY' AND n.next_attempt_at IS NOT NULL))
-        RETURNING n.id, h.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+        RETURNING n.id, n.local_date, h.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
     ), {RECORD_MOVES_OF_ACTOR}
     SELECT h.id, h.state AS was, h.reason AS reason_before, c.state, c.attempt, c.reason, c.due_at
     FROM held h LEFT JOIN changed c ON c.id = h.id

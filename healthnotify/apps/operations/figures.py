@@ -38,7 +38,7 @@ MINUTE: Final = """
 HOUR: Final = """
     SELECT COALESCE(json_agg(part), '[]') FROM (
         SELECT floor(extract(epoch FROM m.at) / 60)::int AS minute, n.channel, n.timezone, m.event, count(*) AS number
-        FROM moves m JOIN notifications n ON n.id = m.notification_id
+        FROM moves m JOIN notifications n ON n.id = m.notification_id AND n.local_date = m.local_date
         WHERE m.at >= %(since)s AND m.at <= %(now)s AND m.event IN ('accepted', 'gave_up', 'cancelled')
         GROUP BY 1, 2, 3, 4
     ) part
@@ -50,7 +50,7 @@ LATENESS: Final = """
     SELECT COALESCE(json_agg(part), '[]') FROM (
         SELECT floor(extract(epoch FROM m.at) / 60)::int AS minute, count(*) AS number,
                ceil(ln(GREATEST(extract(epoch FROM m.at - n.send_at), 0.01)) / ln(1.25))::int AS step
-        FROM moves m JOIN notifications n ON n.id = m.notification_id
+        FROM moves m JOIN notifications n ON n.id = m.notification_id AND n.local_date = m.local_date
         WHERE m.at >= %(since)s AND m.at <= %(now)s AND m.event = 'accepted'
         GROUP BY 1, 3
     ) part
@@ -78,7 +78,7 @@ FAILURES: Final = """
          FROM notifications n WHERE n.state = 'FAILED' ORDER BY n.ended_at DESC LIMIT 8)
         UNION ALL
         (SELECT m.notification_id, m.at, m.reason, n.channel, m.attempt, m.event
-         FROM moves m JOIN notifications n ON n.id = m.notification_id
+         FROM moves m JOIN notifications n ON n.id = m.notification_id AND n.local_date = m.local_date
          WHERE m.at > %(since)s AND m.event = 'refused' AND n.state <> 'FAILED'
          ORDER BY m.at DESC LIMIT 8)
         ORDER BY 2 DESC LIMIT 8
@@ -90,6 +90,12 @@ WORKERS: Final = """
         SELECT worker, host, pid, port, started_at, seen_at, ended_at, alive, problem, dependencies, figures
         FROM worker_reports WHERE seen_at > %(since)s
     ) report
+"""
+
+STOPPED: Final = """
+    SELECT COALESCE(json_agg(stop ORDER BY stop.since), '[]') FROM (
+        SELECT COALESCE(channel, category, 'everything') AS what, since, actor, reason FROM stops
+    ) stop
 """
 
 
@@ -107,10 +113,11 @@ FIGURES: Final = {
     "standing": Figure(STANDING, 0.0035),
     "minute": Figure(MINUTE, 0.002, window=timedelta(minutes=1)),
     "lateness_minute": Figure(LATENESS, 0.001, window=timedelta(minutes=1)),
-    "hour": Figure(HOUR, 0.002, by_minute=True),
+    "hour": Figure(HOUR, 0.0015, by_minute=True),
     "lateness_hour": Figure(LATENESS, 0.0015, by_minute=True),
     "open_by": Figure(OPEN_BY, 0.0015),
     "writing": Figure(WRITING, 0.001, by_minute=True),
     "failures": Figure(FAILURES, 0.001, window=timedelta(minutes=10)),
     "workers": Figure(WORKERS, 0.001),
+    "stopped": Figure(STOPPED, 0.0005),
 }

@@ -19,6 +19,12 @@ def _all(readings: Mapping[str, Reading], outage: Outage | None, now: datetime) 
             f"is from before. It said: {outage.problem}"
         )
         return  # what the workers said before it went away tells nothing about now
+    for stop in readings["stopped"].document or ():
+        since = datetime.fromisoformat(stop["since"])
+        yield (
+            f"Sending is stopped: {stop['what']}, since {since:%H:%M:%S} UTC, by {stop['actor']}, because: "
+            f"{stop['reason']}. To let it go on: manage.py sending resume."
+        )
     if readings["workers"].document is not None:
         yield from _of_workers(processes(readings["workers"].document, now))
     standing = readings["standing"].document
@@ -39,6 +45,21 @@ def _of_workers(known: Sequence[Process]) -> Iterator[str]:
             yield f"{one.where} has not been heard of since {one.seen_at:%H:%M:%S} UTC."
         elif one.health is Health.STUCK:
             yield f"{one.where} makes no progress: {one.problem or 'it does not say why'}."
+    for why, kinds in _holds(known).items():
+        yield (
+            f"The {', the '.join(kinds)} consumes nothing, because dead letters poured ({why}). Look at their reasons, "
+            "and when that is mended, let it go on: manage.py dead_letters resume."
+        )
     for service in dependencies(known):
         if service.problem:
             yield f"{service.name}: {service.problem} (says the {', the '.join(service.said_by)})"
+
+
+def _holds(known: Sequence[Process]) -> dict[str, list[str]]:
+    """Why somebody holds, with the kinds of worker that do."""
+    found: dict[str, list[str]] = {}
+    for one in known:
+        for why in one.figures.get("holds", {}) if one.is_there else ():
+            kinds = found.setdefault(why, [])
+            kinds += [] if one.worker in kinds else [one.worker]
+    return found

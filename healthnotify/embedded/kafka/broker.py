@@ -1,7 +1,9 @@
-"""One Apache Kafka node in KRaft mode, broker and controller in one, as a child process on loopback."""
+"""An Apache Kafka node in KRaft mode, broker and controller in one, as a child process on loopback."""
 
+import secrets
 import shutil
 import signal
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -41,8 +43,18 @@ class KafkaBroker:
 
     bootstrap_servers: str
 
-    def __init__(self, directory: Path, *, cache: Path, settings: Mapping[str, object]) -> None:
-        port, controller = free_port(), free_port()
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        cache: Path,
+        settings: Mapping[str, object],
+        ports: tuple[int, int] | None = None,
+        own: Mapping[str, object] | None = None,
+    ) -> None:
+        """`ports`: of the broker and of the controller; free ones when none are given. `own`: what sets this node apart
+        from the others of its cluster, by names in server.properties; its number above all."""
+        port, controller = ports or (free_port(), free_port())
         self._port = port
         self._command = java(cache, "kafka.Kafka", str(directory / "server.properties"))
         self._log = directory / "kafka.log"
@@ -55,9 +67,12 @@ class KafkaBroker:
             "controller.quorum.voters": f"{NODE}@127.0.0.1:{controller}",
             "log.dirs": directory / "records",
         }
-        lines = [f"{name}={value}\n" for name, value in {**SETTINGS, **settings, **listeners}.items()]
+        if own:
+            _number(directory / "records" / "meta.properties", own["node.id"])
+        lines = [f"{name}={value}\n" for name, value in {**SETTINGS, **settings, **listeners, **(own or {})}.items()]
         (directory / "server.properties").write_text("".join(lines))
-        self._process = self._begin()
+        self.directory = directory
+        self.begin()
 
     @property
     def pid(self) -> int:
@@ -83,11 +98,20 @@ class KafkaBroker:
     def restart(self) -> None:
         """Stop it if it runs, start it on the same port with the same records, and wait."""
         self.stop()
-        self._process = self._begin()
+        self.begin()
         self.wait()
 
-    def _begin(self) -> Process:
-        return Process("Kafka", self._command, log=self._log, stop_with=signal.SIGTERM)
+    def begin(self) -> None:
+        """Start it again once it has ended; `wait` before use. Of several that were down, none comes up alone."""
+        self._process = Process("Kafka", self._command, log=self._log, stop_with=signal.SIGTERM)
+
+
+def _number(path: Path, number: object) -> None:
+    """Make a formatted log folder that node's: it was formatted for node 1, and no two may share an id."""
+    unique = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    own = {"node.id": number, "directory.id": unique}
+    lines = [line.partition("=") for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name}{sign}{own.get(name, text)}\n" for name, sign, text in lines))
 
 
 def start(directory: Path, *, cache: Path, settings: Mapping[str, object] | None = None) -> KafkaBroker:

@@ -2,11 +2,12 @@
 
 from healthnotify.apps.notifications.store.building import Building
 from healthnotify.apps.notifications.store.delivery import Delivery
+from healthnotify.apps.notifications.store.guarding import Guarding
 from healthnotify.apps.notifications.store.planning import Planning
 from healthnotify.apps.notifications.store.retrying import Retrying
 from healthnotify.apps.notifications.store.road import OnTheRoad
 from healthnotify.apps.notifications.store.sweeping import Sweeping
 
 
-class PostgresStore(Planning, Building, OnTheRoad, Delivery, Retrying, Sweeping):
+class PostgresStore(Planning, Building, OnTheRoad, Delivery, Guarding, Retrying, Sweeping):
     """The truth. Every method raises `Unavailable` when PostgreSQL does not answer, and may then be called again."""

@@ -13,9 +13,11 @@ from healthnotify.apps.notifications.store.ledger import (
     ENTRY,
     RECORD_MOVES,
     STEP,
+    THOSE_DATES,
     Ledger,
     about_given,
     about_message,
+    dates,
     entry,
     states_before,
     steps,
@@ -28,7 +30,7 @@ from healthnotify.domain.lifecycle import Event, State, after
 from healthnotify.domain.model import Assignment, Category, Channel, Draft, Entry, Goal, Message, Withheld
 
 FREE: Final = """
-    SELECT id FROM notifications
+    SELECT id, local_date FROM notifications
     WHERE state = 'PLANNED' AND (build_lease_until IS NULL OR build_lease_until <= %(now)s)
 """
 
@@ -42,8 +44,8 @@ LEASE: Final = f"""
         ORDER BY send_at LIMIT %(given)s FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE notifications n SET build_lease_until = %(lease_until)s
-        FROM (SELECT id FROM for_the_model UNION ALL SELECT id FROM with_words) free
-        WHERE n.id = free.id
+        FROM (SELECT * FROM for_the_model UNION ALL SELECT * FROM with_words) free
+        WHERE n.id = free.id AND n.local_date = free.local_date
         RETURNING n.*
     )
     SELECT n.id, n.user_id, n.category, n.channel, n.goal, n.send_at, n.expires_at,
@@ -67,7 +69,7 @@ STAGE: Final = f"""
             build_lease_until = NULL, updated_at = %(at)s
         FROM unnest(%(ids)s::uuid[], %(sealed)s::text[], %(sha256)s::text[], %(provenance)s::text[])
              AS m(id, sealed, sha256, provenance)
-        WHERE n.id = m.id AND n.state = ANY(%(before)s)
+        WHERE n.id = m.id AND {THOSE_DATES} AND n.state = ANY(%(before)s)
         RETURNING {ENTRY}, 'PLANNED' AS was,
                   COALESCE(n.provenance ->> 'why_template', n.provenance ->> 'source') AS reason
     ), {RECORD_MOVES.replace("reason, due_at FROM", "reason, NULL FROM")}
@@ -77,15 +79,15 @@ STAGE: Final = f"""
 CANCEL: Final = f"""
     WITH asked AS (SELECT * FROM unnest(%(ids)s::uuid[], %(reasons)s::text[]) AS t(id, reason)),
     held AS (
-        SELECT n.id, n.state FROM notifications n JOIN asked USING (id)
+        SELECT n.id, n.local_date, n.state FROM notifications n JOIN asked USING (id)
         WHERE n.state = ANY(%(before)s) ORDER BY n.id FOR UPDATE OF n
     ), changed AS (
         UPDATE notifications n
         SET state = %(after)s, reason = asked.reason, ended_at = %(at)s, updated_at = %(at)s,
             next_attempt_at = NULL, build_lease_until = NULL
         FROM asked, held
-        WHERE n.id = asked.id AND n.id = held.id AND n.state = ANY(%(before)s)
-        RETURNING n.id, held.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+        WHERE n.id = asked.id AND n.id = held.id AND n.local_date = held.local_date AND n.state = ANY(%(before)s)
+        RETURNING n.id, n.local_date, held.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
     ), {RECORD_MOVES}
     SELECT {STEP} FROM changed
 """
@@ -100,6 +102,8 @@ class Building(Ledger):
 
     def stage(self, messages: Sequence[Message], at: datetime) -> tuple[list[Step], list[Entry]]:
         """See `ports.BuildingStore`. A user whose key is gone has been erased: nothing is saved for them."""
+        if not messages:
+            return [], []
         wrapped = {
             row.user_id: row.wrapped for row in rows(KEYS, {"users": list({message.user_id for message in messages})})
         }
@@ -113,6 +117,7 @@ class Building(Ledger):
             ],
             "sha256": [hashlib.sha256(text.encode()).hexdigest() for text in texts],
             "provenance": [json.dumps(asdict(message.provenance)) for message in known],
+            **dates(message.send_at for message in messages),
             "at": at,
             "event": Event.WRITTEN,
             "before": states_before(Event.WRITTEN),

@@ -1,7 +1,7 @@
 """The consumer's part: the claim before a send, and the outcome after it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,9 +11,11 @@ from healthnotify.apps.notifications.store.burial import bury
 from healthnotify.apps.notifications.store.ledger import (
     RECORD_MOVES,
     STEP,
+    THOSE_DATES,
     Ledger,
     about_message,
     columns,
+    dates,
     failure_from_json,
     failure_to_json,
     states_before,
@@ -35,38 +37,45 @@ from healthnotify.domain.delivery import (
 )
 from healthnotify.domain.lifecycle import ENDED, Event, State, after
 from healthnotify.domain.model import Withheld
+from healthnotify.domain.schedule import SENT_BEFORE
 
-#: Lock first, in the order of ids, then claim what is free. The conditions stand on the row itself: after waiting for
-#: a lock PostgreSQL looks at them again.
-CLAIM: Final = """
+#: From the date that a notification is for to its end takes less than this: settings let it live for 30 days at most.
+LONGEST_WAY: Final = timedelta(days=36)
+
+#: Lock first, in the order of ids, then claim what is free: after waiting for a lock PostgreSQL reads the row again,
+#: and nobody can change it from then on. What is free and was not claimed all the same was refused by the ceiling.
+CLAIM: Final = f"""
     WITH asked AS (
         SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(claims)s::uuid[]) AS t(id, attempt, claim_id)
     ), held AS (
-        SELECT n.id, n.state AS was, n.attempt, n.claim_id, n.lease_until, n.failure
-        FROM notifications n JOIN asked USING (id) ORDER BY n.id FOR UPDATE OF n
+        SELECT n.id, n.local_date, n.state AS was, n.attempt, n.claim_id, n.lease_until, n.failure,
+               (a.attempt = n.attempt + 1 AND (n.state = 'STAGED' OR (n.state = 'PENDING' AND n.claim_id IS NULL)
+                                               OR (n.state = 'RETRY' AND n.next_attempt_at IS NOT NULL)))
+               OR (a.attempt = n.attempt AND n.state = 'PENDING' AND n.failure IS NULL
+                   AND (n.lease_until <= %(at)s OR n.claim_id = a.claim_id)) AS is_free
+        FROM notifications n JOIN asked a USING (id) WHERE {THOSE_DATES} ORDER BY n.id FOR UPDATE OF n
     ), claimed AS (
         UPDATE notifications n
         SET state = 'PENDING', attempt = a.attempt, claim_id = a.claim_id, lease_until = %(lease_until)s,
+            takeovers = CASE WHEN h.attempt <> a.attempt THEN 0
+                             ELSE n.takeovers + (h.claim_id IS DISTINCT FROM a.claim_id)::int END,
             failure = NULL, next_attempt_at = NULL, updated_at = %(at)s
         FROM asked a JOIN held h USING (id)
-        WHERE n.id = a.id AND (
-            (a.attempt = n.attempt + 1 AND (n.state = 'STAGED' OR (n.state = 'PENDING' AND n.claim_id IS NULL)
-                                            OR (n.state = 'RETRY' AND n.next_attempt_at IS NOT NULL)))
-            OR (a.attempt = n.attempt AND n.state = 'PENDING' AND n.failure IS NULL
-                AND (n.lease_until <= %(at)s OR n.claim_id = a.claim_id)))
+        WHERE n.id = a.id AND n.local_date = h.local_date AND {THOSE_DATES} AND h.is_free
         RETURNING n.*, h.was, (h.attempt = a.attempt AND h.claim_id <> a.claim_id) IS TRUE AS taken_over
     ), recorded AS (
-        INSERT INTO moves (notification_id, at, event, before, after, attempt)
-        SELECT id, %(at)s,
+        INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt)
+        SELECT id, local_date, %(at)s,
                CASE was WHEN 'STAGED' THEN 'published' WHEN 'RETRY' THEN 'republished' ELSE 'taken_over' END,
                was, state, attempt
         FROM claimed WHERE was <> state OR taken_over
     )
-    SELECT a.id, h.was, h.attempt, h.claim_id, h.lease_until, h.failure, c.taken_over, c.channel,
+    SELECT a.id, h.was, h.attempt, h.claim_id, h.lease_until, h.failure, h.is_free, c.takeovers, c.channel,
            c.user_id, c.message_sealed, u.active, u.erased_at, u.timezone, u.quiet_start, u.quiet_end, u.locale,
            k.wrapped, d.address_sealed, COALESCE(p.enabled, c.slot IS NULL) AS enabled,
            (SELECT count(*) FROM notifications s
-            WHERE s.user_id = c.user_id AND s.state = 'COMPLETED' AND s.ended_at > %(day_ago)s) AS sent_last_day
+            WHERE s.user_id = c.user_id AND s.state = 'COMPLETED' AND s.ended_at > %(day_ago)s
+                  AND s.local_date BETWEEN %(long_ago)s AND %(soon)s) AS sent_last_day
     FROM asked a
     LEFT JOIN held h ON h.id = a.id
     LEFT JOIN claimed c ON c.id = a.id
@@ -82,7 +91,8 @@ COMPLETE: Final = f"""
         SELECT * FROM unnest(%(ids)s::uuid[], %(claims)s::uuid[], %(attempts)s::int[], %(receipts)s::text[])
                AS t(id, claim_id, attempt, receipt)
     ), held AS (
-        SELECT n.id, n.state AS was FROM notifications n JOIN asked USING (id) ORDER BY n.id FOR UPDATE OF n
+        SELECT n.id, n.local_date, n.state AS was
+        FROM notifications n JOIN asked USING (id) WHERE {THOSE_DATES} ORDER BY n.id FOR UPDATE OF n
     ), accepted AS (
         UPDATE notifications n
         SET state = CASE WHEN n.state = ANY(%(before)s) THEN %(after)s ELSE n.state END,
@@ -93,8 +103,8 @@ COMPLETE: Final = f"""
             receipt = COALESCE(n.receipt, a.receipt), ended_at = COALESCE(n.ended_at, %(at)s), updated_at = %(at)s,
             lease_until = NULL, next_attempt_at = NULL
         FROM asked a JOIN held h USING (id)
-        WHERE n.id = a.id
-        RETURNING n.id, h.was, n.state, a.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
+        WHERE n.id = a.id AND n.local_date = h.local_date AND {THOSE_DATES}
+        RETURNING n.id, n.local_date, h.was, n.state, a.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
     ), changed AS (SELECT * FROM accepted WHERE was <> state), {RECORD_MOVES}
     SELECT {STEP} FROM changed
 """
@@ -108,8 +118,8 @@ WITHHOLD: Final = f"""
     WITH {MINE}, changed AS (
         UPDATE notifications n
         SET state = %(after)s, reason = a.text, ended_at = %(at)s, updated_at = %(at)s, lease_until = NULL
-        FROM asked a WHERE n.id = a.id AND n.claim_id = a.claim_id AND n.state = 'PENDING'
-        RETURNING n.id, 'PENDING' AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+        FROM asked a WHERE n.id = a.id AND {THOSE_DATES} AND n.claim_id = a.claim_id AND n.state = 'PENDING'
+        RETURNING n.id, n.local_date, 'PENDING' AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
     ), {RECORD_MOVES}
     SELECT {STEP} FROM changed
 """
@@ -117,7 +127,7 @@ WITHHOLD: Final = f"""
 REPORT: Final = f"""
     WITH {MINE}
     UPDATE notifications n SET failure = a.text::jsonb, updated_at = %(at)s
-    FROM asked a WHERE n.id = a.id AND n.claim_id = a.claim_id AND n.state = 'PENDING'
+    FROM asked a WHERE n.id = a.id AND {THOSE_DATES} AND n.claim_id = a.claim_id AND n.state = 'PENDING'
     RETURNING n.id
 """
 
@@ -131,9 +141,9 @@ RETURNED: Final = f"""
             uncounted = n.uncounted + (n.failure ->> 'kind' = 'deferred')::int,
             topic = a.topic, partition = a.partition, "offset" = a."offset"
         FROM asked a
-        WHERE n.id = a.id AND n.claim_id = a.claim_id AND n.state = 'PENDING'
+        WHERE n.id = a.id AND {THOSE_DATES} AND n.claim_id = a.claim_id AND n.state = 'PENDING'
               AND n.failure IS NOT NULL AND (n.failure ->> 'kind' = 'deferred') = %(deferred)s
-        RETURNING n.id, 'PENDING' AS was, n.state, n.attempt, n.failure ->> 'reason' AS reason,
+        RETURNING n.id, n.local_date, 'PENDING' AS was, n.state, n.attempt, n.failure ->> 'reason' AS reason,
                   NULL::timestamptz AS due_at
     ), {RECORD_MOVES}
     SELECT {STEP} FROM changed
@@ -156,6 +166,9 @@ class Delivery(Ledger):
             "at": now,
             "lease_until": lease_until,
             "day_ago": now - timedelta(days=1),
+            "long_ago": (now - LONGEST_WAY).date(),
+            "soon": (now + SENT_BEFORE).date(),
+            **dates(ask.envelope.send_at for ask in asks),
         }
         with all_or_nothing():
             found = {row.id: row for row in rows(CLAIM, parameters)}
@@ -170,6 +183,7 @@ class Delivery(Ledger):
             "claims": [claim.claim_id for claim, _ in accepted.values()],
             "attempts": [claim.envelope.attempt for claim, _ in accepted.values()],
             "receipts": [outcome.receipt[:255] or None for _, outcome in accepted.values()],
+            **_dates(claim for claim, _ in accepted.values()),
             "at": at,
             "event": Event.ACCEPTED,
             "before": states_before(Event.ACCEPTED),
@@ -179,19 +193,22 @@ class Delivery(Ledger):
 
     def withhold(self, claims: Mapping[UUID, tuple[Claim, Withheld]], at: datetime) -> list[Step]:
         """See `ports.DeliveryStore`."""
+        if not claims:
+            return []
         parameters = {
             **_mine({key: (claim, reason.value) for key, (claim, reason) in claims.items()}),
             "at": at,
             "event": Event.CANCELLED,
             "after": after(State.PENDING, Event.CANCELLED),
         }
-        return steps(rows(WITHHOLD, parameters), Event.CANCELLED, at) if claims else []
+        return steps(rows(WITHHOLD, parameters), Event.CANCELLED, at)
 
     def report(self, failures: Mapping[UUID, tuple[Claim, Failure]], at: datetime) -> list[Claim]:
         """See `ports.DeliveryStore`."""
+        if not failures:
+            return []
         texts = {key: (claim, failure_to_json(failure)) for key, (claim, failure) in failures.items()}
-        noted = rows(REPORT, {**_mine(texts), "at": at}) if failures else []
-        return [_reported(*failures[row.id]) for row in noted]
+        return [_reported(*failures[row.id]) for row in rows(REPORT, {**_mine(texts), "at": at})]
 
     def returned(self, announced: Sequence[tuple[Claim, Position]], at: datetime) -> list[Step]:
         """See `ports.DeliveryStore`."""
@@ -199,16 +216,19 @@ class Delivery(Ledger):
         for event in (Event.REFUSED, Event.DEFERRED):
             deferred = event is Event.DEFERRED
             some = [(claim, place) for claim, place in announced if _is_deferred(claim) is deferred]
+            if not some:
+                continue
             parameters = {
                 "ids": [claim.envelope.id for claim, _ in some],
                 "claims": [claim.claim_id for claim, _ in some],
+                **_dates(claim for claim, _ in some),
                 **columns([place for _, place in some]),
                 "at": at,
                 "event": event,
                 "after": after(State.PENDING, event),
                 "deferred": deferred,
             }
-            found += steps(rows(RETURNED, parameters), event, at) if some else []
+            found += steps(rows(RETURNED, parameters), event, at)
         return found
 
     def bury(self, letters: Sequence[DeadLetter], at: datetime) -> None:
@@ -217,8 +237,9 @@ class Delivery(Ledger):
 
     def _claim(self, ask: Ask, row: Any, lease_until: datetime) -> Claim:
         answer = _answer(ask, row)
-        if row.taken_over is not None:
-            return Claim(answer, ask.envelope, ask.claim_id, lease_until=lease_until, person=self._person(row))
+        if row.takeovers is not None:
+            person = self._person(row)
+            return Claim(answer, ask.envelope, ask.claim_id, lease_until, person=person, takeovers=row.takeovers)
         holder = row.claim_id or ask.claim_id
         failure = failure_from_json(row.failure) if answer is Answer.REPORTED else None
         return Claim(answer, ask.envelope, holder, lease_until=row.lease_until, failure=failure)
@@ -248,8 +269,10 @@ def _answer(ask: Ask, row: Any) -> Answer:
     asked = ask.envelope.attempt
     if row.was is None:
         return Answer.MISSING
-    if row.taken_over is not None:
-        return Answer.AMBIGUOUS if row.taken_over else Answer.CLAIMED
+    if row.takeovers is not None:  # not only of this asking: it may be asked again, after a reply that was lost
+        return Answer.AMBIGUOUS if row.takeovers else Answer.CLAIMED
+    if row.is_free:
+        return Answer.REFUSED
     if State(row.was) in ENDED:
         return Answer.TERMINAL
     if row.attempt == asked and row.was == State.PENDING and row.claim_id is not None:
@@ -262,7 +285,12 @@ def _mine(claims: Mapping[UUID, tuple[Claim, str]]) -> dict[str, Any]:
         "ids": list(claims),
         "claims": [claim.claim_id for claim, _ in claims.values()],
         "texts": [text for _, text in claims.values()],
+        **_dates(claim for claim, _ in claims.values()),
     }
+
+
+def _dates(claims: Iterable[Claim]) -> dict[str, Any]:
+    return dates(claim.envelope.send_at for claim in claims)
 
 
 def _reported(claim: Claim, failure: Failure) -> Claim:

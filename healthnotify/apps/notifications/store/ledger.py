@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,13 +11,18 @@ from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.domain.delivery import Due, Failure, FailureKind, Position, Step
 from healthnotify.domain.lifecycle import Event, State, before
 from healthnotify.domain.model import Category, Channel, Entry
+from healthnotify.domain.schedule import local_dates
 
-#: Appended to a statement whose CTE `changed` answers id, was, state, attempt, reason, due_at: writes the moves and
-#: answers them. In one statement with the change, so that neither exists without the other.
+#: Narrows a statement that goes by ids, with the parameters of `dates`: PostgreSQL then looks into the one or two
+#: partitions that can hold them, and not into each month's (docs/decisions/0016).
+THOSE_DATES: Final = "n.local_date BETWEEN %(from_date)s AND %(to_date)s"
+
+#: Appended to a statement whose CTE `changed` answers id, local_date, was, state, attempt, reason, due_at: writes the
+#: moves and answers them. In one statement with the change, so that neither exists without the other.
 RECORD_MOVES: Final = """
     recorded AS (
-        INSERT INTO moves (notification_id, at, event, before, after, attempt, reason, due_at)
-        SELECT id, %(at)s, %(event)s, was, state, attempt, reason, due_at FROM changed
+        INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt, reason, due_at)
+        SELECT id, local_date, %(at)s, %(event)s, was, state, attempt, reason, due_at FROM changed
     )
 """
 #: The same for what a person or a key has caused.
@@ -59,6 +64,13 @@ class Ledger:
             )
             for row in rows(LATEST, {"ids": list(ids)})
         ]
+
+
+def dates(send_times: Iterable[datetime]) -> dict[str, date]:
+    """The parameters of `THOSE_DATES` for notifications that are sent at these times; at least one."""
+    times = list(send_times)
+    first, last = local_dates(min(times), max(times))
+    return {"from_date": first, "to_date": last}
 
 
 def steps(found: Iterable[Any], event: Event, at: datetime) -> list[Step]:

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from healthnotify.apps.database import rows
 from healthnotify.apps.notifications.store.ledger import Ledger
+from healthnotify.apps.notifications.store.months import Ahead
+from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import BEGINNING, Event
 from healthnotify.domain.model import Category, Channel, Goal, Notification, Preference, QuietHours
@@ -48,18 +50,23 @@ PLAN: Final = """
              send_at timestamptz, expires_at timestamptz, shift text, tzdata text, revision int)
         JOIN advanced ON advanced.id = n.preference_id
         ON CONFLICT DO NOTHING
-        RETURNING id, state, shift
+        RETURNING id, local_date, state, shift
     ), recorded AS (
-        INSERT INTO moves (notification_id, at, event, before, after, attempt, reason)
-        SELECT id, %(at)s, %(event)s, NULL, state, 0, shift FROM changed
+        INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt, reason)
+        SELECT id, local_date, %(at)s, %(event)s, NULL, state, 0, shift FROM changed
     )
     SELECT id, shift FROM changed
 """
 
 
 class Planning(Ledger):
+    def __init__(self, ring: KeyRing) -> None:
+        super().__init__(ring)
+        self._ahead = Ahead()
+
     def due_preferences(self, until: datetime, limit: int) -> list[Preference]:
-        """See `ports.PlanningStore`."""
+        """See `ports.PlanningStore`. Who plans the months ahead makes room for them: it cannot be forgotten here."""
+        self._ahead.look(until)
         return [_preference(row) for row in rows(DUE_PREFERENCES, {"until": until, "limit": limit})]
 
     def plan(self, plans: Sequence[Plan], at: datetime) -> list[Step]:

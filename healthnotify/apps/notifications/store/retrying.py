@@ -10,7 +10,9 @@ from healthnotify.apps.notifications.store.ledger import (
     DUE,
     RECORD_MOVES,
     STEP,
+    THOSE_DATES,
     Ledger,
+    dates,
     due,
     failure_from_json,
     steps,
@@ -27,9 +29,9 @@ CATCH_UP: Final = f"""
         SET state = %(after)s, claim_id = NULL, lease_until = NULL, updated_at = %(at)s,
             uncounted = n.uncounted + (n.failure ->> 'kind' = 'deferred')::int
         FROM asked a
-        WHERE n.id = a.id AND n.attempt = a.attempt AND n.state = 'PENDING'
+        WHERE n.id = a.id AND {THOSE_DATES} AND n.attempt = a.attempt AND n.state = 'PENDING'
               AND n.failure IS NOT NULL AND (n.failure ->> 'kind' = 'deferred') = %(deferred)s
-        RETURNING n.id, 'PENDING' AS was, n.state, n.attempt, n.failure ->> 'reason' AS reason,
+        RETURNING n.id, n.local_date, 'PENDING' AS was, n.state, n.attempt, n.failure ->> 'reason' AS reason,
                   NULL::timestamptz AS due_at
     ), {RECORD_MOVES}
     SELECT {STEP} FROM changed
@@ -39,7 +41,7 @@ UNDECIDED: Final = f"""
     WITH {ASKED}
     SELECT {DUE}, n.failure, n.attempt - n.uncounted AS tries
     FROM notifications n JOIN asked a ON a.id = n.id AND a.attempt = n.attempt
-    WHERE n.state = 'RETRY' AND n.next_attempt_at IS NULL AND n.failure IS NOT NULL
+    WHERE {THOSE_DATES} AND n.state = 'RETRY' AND n.next_attempt_at IS NULL AND n.failure IS NOT NULL
 """
 
 WAIT: Final = f"""
@@ -48,8 +50,9 @@ WAIT: Final = f"""
     ), changed AS (
         UPDATE notifications n SET next_attempt_at = a.until, updated_at = %(at)s
         FROM asked a
-        WHERE n.id = a.id AND n.attempt = a.attempt AND n.state = 'RETRY' AND n.next_attempt_at IS NULL
-        RETURNING n.id, n.state AS was, n.state, n.attempt, n.failure ->> 'reason' AS reason,
+        WHERE n.id = a.id AND {THOSE_DATES} AND n.attempt = a.attempt
+              AND n.state = 'RETRY' AND n.next_attempt_at IS NULL
+        RETURNING n.id, n.local_date, n.state AS was, n.state, n.attempt, n.failure ->> 'reason' AS reason,
                   n.next_attempt_at AS due_at
     ), {RECORD_MOVES}
     SELECT {STEP} FROM changed
@@ -62,8 +65,9 @@ GIVE_UP: Final = f"""
         UPDATE notifications n
         SET state = %(after)s, reason = a.reason, ended_at = %(at)s, updated_at = %(at)s
         FROM asked a
-        WHERE n.id = a.id AND n.attempt = a.attempt AND n.state = 'RETRY' AND n.next_attempt_at IS NULL
-        RETURNING n.id, 'RETRY' AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+        WHERE n.id = a.id AND {THOSE_DATES} AND n.attempt = a.attempt
+              AND n.state = 'RETRY' AND n.next_attempt_at IS NULL
+        RETURNING n.id, n.local_date, 'RETRY' AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
     ), {RECORD_MOVES}, buried AS (
         INSERT INTO dead_letters (notification_id, at, reason, detail, attempt)
         SELECT id, %(at)s, reason, '', attempt FROM changed
@@ -80,6 +84,7 @@ class Retrying(Ledger):
         asked = {
             "ids": [envelope.id for envelope in envelopes],
             "attempts": [envelope.attempt for envelope in envelopes],
+            **dates(envelope.send_at for envelope in envelopes),
         }
         moved: list[Step] = []
         for event in (Event.REFUSED, Event.DEFERRED):
@@ -97,24 +102,30 @@ class Retrying(Ledger):
 
     def wait(self, until: Mapping[UUID, tuple[Undecided, datetime]], at: datetime) -> list[Step]:
         """See `ports.RetryStore`."""
+        if not until:
+            return []
         parameters = {
             "ids": list(until),
             "attempts": [undecided.envelope.attempt for undecided, _ in until.values()],
             "until": [instant for _, instant in until.values()],
+            **dates(undecided.envelope.send_at for undecided, _ in until.values()),
             "at": at,
             "event": Event.SCHEDULED,
         }
-        return steps(rows(WAIT, parameters), Event.SCHEDULED, at) if until else []
+        return steps(rows(WAIT, parameters), Event.SCHEDULED, at)
 
     def give_up(self, letters: Sequence[DeadLetter], at: datetime) -> list[Step]:
         """See `ports.RetryStore`."""
         envelopes = [(letter.envelope, letter.reason) for letter in letters if letter.envelope]
+        if not envelopes:
+            return []
         parameters = {
             "ids": [envelope.id for envelope, _ in envelopes],
             "attempts": [envelope.attempt for envelope, _ in envelopes],
             "reasons": [reason[:64] for _, reason in envelopes],
+            **dates(envelope.send_at for envelope, _ in envelopes),
             "at": at,
             "event": Event.GAVE_UP,
             "after": after(State.RETRY, Event.GAVE_UP),
         }
-        return steps(rows(GIVE_UP, parameters), Event.GAVE_UP, at) if envelopes else []
+        return steps(rows(GIVE_UP, parameters), Event.GAVE_UP, at)

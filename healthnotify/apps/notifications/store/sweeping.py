@@ -11,8 +11,10 @@ from healthnotify.apps.notifications.store.ledger import (
     ENTRY,
     RECORD_MOVES,
     STEP,
+    THOSE_DATES,
     Ledger,
     columns,
+    dates,
     due,
     entry,
     failure_from_json,
@@ -49,7 +51,7 @@ REDRIVEN: Final = f"""
 """
 
 #: A consumer may have been faster than this statement: what it holds, or has handed on to the retry topic, has a newer
-#: record than ours.
+#: record than ours, and a sweeper that was slow has announced an attempt that is past.
 SWEPT: Final = f"""
     WITH asked AS (
         SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(topics)s::text[], %(partitions)s::int[],
@@ -58,17 +60,19 @@ SWEPT: Final = f"""
         UPDATE notifications n
         SET topic = a.topic, partition = a.partition, "offset" = a."offset", updated_at = %(at)s
         FROM asked a
-        WHERE n.id = a.id AND (
-            (n.state = 'PENDING' AND (n.lease_until IS NULL OR n.lease_until <= %(at)s))
-            OR (n.state = 'RETRY' AND n.next_attempt_at IS NULL AND a.topic = %(retry)s))
-        RETURNING n.id, n.state AS was, n.state, a.attempt, NULL::text AS reason, NULL::timestamptz AS due_at
+        WHERE n.id = a.id AND {THOSE_DATES} AND (
+            (n.state = 'PENDING' AND (n.lease_until IS NULL OR n.lease_until <= %(at)s)
+             AND a.attempt = n.attempt + (n.claim_id IS NULL)::int)
+            OR (n.state = 'RETRY' AND n.next_attempt_at IS NULL AND a.topic = %(retry)s AND a.attempt = n.attempt))
+        RETURNING n.id, n.local_date, n.state AS was, n.state, a.attempt, NULL::text AS reason,
+                  NULL::timestamptz AS due_at
     ), changed AS (SELECT * FROM swept WHERE state = 'PENDING'), {RECORD_MOVES}
     SELECT {STEP} FROM changed
 """
 
 EXPIRE: Final = f"""
     WITH late AS (
-        SELECT id, state FROM notifications
+        SELECT id, local_date, state FROM notifications
         WHERE state IN ('PLANNED', 'STAGED', 'RETRY') AND (state <> 'RETRY' OR next_attempt_at IS NOT NULL)
               AND expires_at <= %(at)s
         ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -76,8 +80,8 @@ EXPIRE: Final = f"""
         UPDATE notifications n
         SET state = %(after)s, reason = %(reason)s, ended_at = %(at)s, updated_at = %(at)s, next_attempt_at = NULL,
             build_lease_until = NULL
-        FROM late WHERE n.id = late.id AND n.state = late.state
-        RETURNING n.id, late.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
+        FROM late WHERE n.id = late.id AND n.local_date = late.local_date AND n.state = late.state
+        RETURNING n.id, n.local_date, late.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
     ), {RECORD_MOVES}
     SELECT {STEP} FROM changed
 """
@@ -112,15 +116,18 @@ class Sweeping(Ledger):
 
     def swept(self, announced: Sequence[Announced], at: datetime) -> list[Step]:
         """See `ports.SweepStore`."""
+        if not announced:
+            return []
         parameters = {
             "ids": [one.envelope.id for one in announced],
             "attempts": [one.envelope.attempt for one in announced],
             **columns([one.position for one in announced]),
+            **dates(one.envelope.send_at for one in announced),
             "at": at,
             "event": Event.REPUBLISHED,
             "retry": Topic.RETRY,
         }
-        return steps(rows(SWEPT, parameters), Event.REPUBLISHED, at) if announced else []
+        return steps(rows(SWEPT, parameters), Event.REPUBLISHED, at)
 
     def expire(self, now: datetime, limit: int) -> list[Step]:
         """See `ports.SweepStore`."""

@@ -14,27 +14,18 @@ from django.shortcuts import redirect
 
 from healthnotify.apps.access.audit import actor_of
 from healthnotify.apps.notifications import listing
+from healthnotify.apps.notifications.dead_letters import OBSTACLES
 from healthnotify.apps.notifications.models import Notification
 from healthnotify.apps.notifications.redrive import MOST, Chosen, redrive
 from healthnotify.apps.operations.pages.frame import operators_page, show
 from healthnotify.apps.wiring import wired
 from healthnotify.domain.errors import BadInput
 from healthnotify.domain.model import Channel
-from healthnotify.domain.redriving import MOST_REDRIVES, Obstacle, Redrive
+from healthnotify.domain.redriving import Obstacle, Redrive
 
 ROWS: Final = 100  #: on one page
 POISON: Final = 20  #: unreadable records that are shown
 LATELY: Final = 5_000  #: dead letters whose reasons the filter offers: there are few reasons
-OBSTACLES: Final = {
-    Obstacle.NOT_FAILED: "it is not given up any more: somebody else may have brought it back",
-    Obstacle.ACCEPTED_LATE: "the channel took it after all",
-    Obstacle.EXPIRED: "its time is over",
-    Obstacle.OPTED_OUT: "the user does not want it any more, or has no address on that channel",
-    Obstacle.USER_INACTIVE: "the user is inactive",
-    Obstacle.ERASED: "the user has been erased",
-    Obstacle.TOO_OFTEN: f"it was brought back {MOST_REDRIVES} times already",
-    Obstacle.OUTCOME_UNKNOWN: "it may have been sent, and a second copy was not accepted",
-}
 
 
 @operators_page("GET", "HEAD")

@@ -32,6 +32,8 @@ class Command(ReportingCommand):
                 self.stdout.write(f"outcome unknown, never sent again: {key}")
             if found.possible_copies:
                 self.stdout.write(f"possible second copies after a crash, within the promise: {found.possible_copies}")
+            if found.dropped:
+                self.stdout.write(f"dropped for their age, so that only their sums are left: {found.dropped}")
             self.stdout.write(found.line)
         if not found.balances:
             sys.exit(1)

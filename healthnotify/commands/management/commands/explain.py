@@ -3,14 +3,12 @@
 import json as jsonlib
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import CommandParser
 
 from healthnotify.apps import database
 from healthnotify.apps.notifications.life import life
-from healthnotify.commands.reporting import ReportingCommand
-from healthnotify.domain.errors import BadInput
+from healthnotify.commands.reporting import ReportingCommand, an_id
 
 
 class Command(ReportingCommand):
@@ -21,7 +19,7 @@ class Command(ReportingCommand):
         self.add_report_arguments(parser)
 
     def handle(self, *_: Any, json: bool, **options: Any) -> None:
-        key = _id(options["id"])
+        key = an_id("id", options["id"])
         database.check()
         told = life(key)
         if json:
@@ -32,12 +30,3 @@ class Command(ReportingCommand):
         for chapter in told.chapters:
             moved = f"{chapter.before or '(nothing)'} → {chapter.after}"
             self.stdout.write(f"{chapter.at.isoformat(timespec='milliseconds')}  {moved:<22} {chapter.words}")
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise BadInput(
-            "id", f"{text!r} is not a notification's id", "Give a UUID, from a log line for example"
-        ) from None

@@ -1,12 +1,8 @@
-"""What the verbs need from the world. Every port has a twin in `adapters/memory/` that passes the same contract.
-
-Calls take and answer batches. A service that does not answer raises `Unavailable`, and then nothing is known to have
-happened; every call may therefore be made again. Instants are aware and in UTC.
-"""
+"""The store: one protocol a verb, and what they pass to each other."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -19,16 +15,13 @@ from healthnotify.domain.delivery import (
     Due,
     Envelope,
     Failure,
-    Letter,
-    Outcome,
     Position,
-    Record,
     Step,
     Undecided,
 )
 from healthnotify.domain.lifecycle import State
-from healthnotify.domain.limits import Allowance
-from healthnotify.domain.model import Assignment, Brief, Draft, Entry, Message, Notification, Preference, Withheld
+from healthnotify.domain.model import Assignment, Entry, Message, Notification, Preference, Withheld
+from healthnotify.domain.stops import NOTHING_STOPPED, Stops
 
 
 class Topic(StrEnum):
@@ -99,8 +92,11 @@ class BuildingStore(Protocol):
 
 
 class RoadStore(Protocol):
-    def due(self, index: DueIndex, now: datetime, limit: int) -> list[Due]:
-        """What `Staging.due` would answer, read from PostgreSQL."""
+    def due(self, index: DueIndex, now: datetime, limit: int, stops: Stops = NOTHING_STOPPED) -> list[Due]:
+        """What `Staging.due` would answer, read from PostgreSQL; nothing that is stopped."""
+
+    def stops(self) -> Stops:
+        """What an operator has stopped."""
 
     def published(self, index: DueIndex, announced: Sequence[Announced], at: datetime) -> list[Step]:
         """STAGED (daily) or RETRY (retry) -> PENDING for records of the next attempt, with their place on the road."""
@@ -116,6 +112,13 @@ class DeliveryStore(Protocol):
     def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime) -> list[Claim]:
         """One answer for each ask, in order; ids are distinct within a call. Claiming moves STAGED or RETRY to
         PENDING when the record was faster than its producer."""
+
+    def stops(self) -> Stops:
+        """As for the producer."""
+
+    def put_off(self, deferrals: Mapping[UUID, tuple[Ask, Failure]], at: datetime) -> list[Claim]:
+        """Claim and report a deferral in one: nothing is sent, and no attempt is used. Answers the claims (REPORTED) of
+        those that nobody has tried yet; the others cannot be put off, because an earlier holder may have sent them."""
 
     def complete(self, accepted: Mapping[UUID, tuple[Claim, Accepted]], at: datetime) -> list[Step]:
         """Record successes. Needs no lease: success is a fact. On FAILED it only sets `late_success_at`."""
@@ -147,6 +150,9 @@ class RetryStore(Protocol):
     def cancel(self, reasons: Mapping[UUID, Withheld], at: datetime) -> list[Step]:
         """As for the builder."""
 
+    def first_attempts(self, since: datetime) -> int:
+        """How many notifications were published for the first time since then."""
+
 
 class SweepStore(Protocol):
     def overdue(self, index: DueIndex, before: datetime, limit: int) -> list[Entry]:
@@ -173,97 +179,3 @@ class SweepStore(Protocol):
 
 class Store(PlanningStore, BuildingStore, RoadStore, DeliveryStore, RetryStore, SweepStore, Protocol):
     """The truth."""
-
-
-class Staging(Protocol):
-    """The cache and the due indexes. May be empty, cold or gone at any time."""
-
-    def put(self, entries: Sequence[Entry]) -> None:
-        """Cache the entries and index those that have a `due_at`."""
-
-    def follow(self, steps: Sequence[Step]) -> None:
-        """Bring entries and indexes in line with steps that PostgreSQL has recorded."""
-
-    def due(self, index: DueIndex, now: datetime, limit: int, hide: timedelta) -> list[Due] | None:
-        """What is due, the earliest first, hidden from other callers for `hide`. None when the cache is cold."""
-
-    def is_cold(self) -> bool:
-        """Whether it was lost or rolled back since the last `warm`."""
-
-    def clear(self) -> None:
-        """Forget everything, as before a rebuild."""
-
-    def warm(self) -> None:
-        """Say that the rebuild is complete."""
-
-
-class Road(Protocol):
-    """Kafka, as a producer sees it."""
-
-    def announce(self, topic: Topic, envelopes: Sequence[Envelope]) -> list[Announced]:
-        """Produce and wait for the reports. What is not in the answer is *unknown*, not refused."""
-
-    def bury(self, records: Sequence[Record]) -> list[Record]:
-        """Put records that are not ours on the dead-letter topic, with bytes, place and reason."""
-
-    def passed(self, positions: Sequence[Position]) -> set[Position]:
-        """Those that the topic's consumers have committed past, or that the log no longer holds."""
-
-
-class Intake(Protocol):
-    """Kafka, as a consumer sees it. One thread calls `take`; any thread calls `finish`."""
-
-    def take(self, limit: int, wait: timedelta) -> list[Record]:
-        """Up to `limit` records; with 0 it only keeps the membership alive. Commits what is finished."""
-
-    def finish(self, records: Sequence[Record]) -> None:
-        """These are settled: their offsets may be committed once all before them are."""
-
-    def assigned(self) -> Collection[int]:
-        """The numbers of the partitions that are its own now; none before the first `take`. Any thread may ask."""
-
-    def close(self) -> None:
-        """Commit what is finished and leave the group."""
-
-
-class Writer(Protocol):
-    """The language model."""
-
-    @property
-    def model(self) -> str:
-        """Which model, for provenance."""
-
-    @property
-    def prompt_id(self) -> str:
-        """Which prompt, for provenance."""
-
-    async def write(self, brief: Brief, deadline: timedelta) -> Draft:
-        """A draft from the allow-list alone. Raises `NotWritten` with a reason."""
-
-
-class NotWritten(Exception):
-    """The model gave no usable draft; `reason` is a code such as rate_limited, timeout, refusal, bad_answer."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class ChannelPort(Protocol):
-    """A way out. Sends one letter and says what came of it; never raises for what a provider does."""
-
-    async def send(self, letter: Letter) -> Outcome:
-        """Answers `Accepted` or a `Failure`."""
-
-    async def close(self) -> None:
-        """Let go of connections."""
-
-
-class Limiter(Protocol):
-    """Counts requests; when its own server is away it counts in this process alone, and never refuses for that."""
-
-    def take(self, limits: Mapping[str, int]) -> Allowance:
-        """Count one request against each name, of which so many a minute are allowed; all of them in one round trip.
-
-        The answer is that of the name which lets the fewest more through, so one that refuses comes first.
-        """

@@ -1,0 +1,73 @@
+"""The last line of defence: so many sends a user and day, and a channel and minute, and not one more.
+
+PostgreSQL enforces it when a claim is written, whoever writes it, by a count of its own: it believes nothing that the
+rest of the system says of caps, attempts or budgets, and shares no code with it. What it refuses stays unclaimed.
+"""
+
+from typing import Final
+
+from healthnotify.domain.model import Channel
+
+USER_DAY: Final = "user_day"
+#: Far above what a healthy system does. An installation sets them to what its users and providers bear.
+DEFAULTS: Final = {USER_DAY: 50, "email_minute": 60_000, "sms_minute": 6_000, "webhook_minute": 60_000}
+
+#: A claim that is born with its failure is no send: something is put off.
+IS_A_SEND: Final = "NEW.claim_id IS NOT NULL AND NEW.claim_id IS DISTINCT FROM OLD.claim_id AND NEW.failure IS NULL"
+
+#: A sequence counts a channel's claims, because a counter in a row would be a queue for all consumers; the minute
+#: remembers what it began with.
+FUNCTION: Final = f"""
+    CREATE OR REPLACE FUNCTION notifications_ceiling() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        this_minute timestamptz := date_trunc('minute', statement_timestamp());
+        today date := (statement_timestamp() AT TIME ZONE 'UTC')::date;
+        since timestamptz;
+        began bigint;
+        most integer;
+    BEGIN
+        SELECT m.minute, m.began, c.most INTO since, began, most
+        FROM channel_minutes m LEFT JOIN ceilings c ON c.name = NEW.channel || '_minute' WHERE m.channel = NEW.channel;
+        IF since IS DISTINCT FROM this_minute THEN
+            INSERT INTO channel_minutes AS m (channel, minute, began)
+            VALUES (NEW.channel, this_minute, nextval('sends_' || NEW.channel))
+            ON CONFLICT (channel) DO UPDATE SET minute = excluded.minute, began = excluded.began
+            WHERE m.minute < excluded.minute;
+            SELECT m.began, c.most INTO began, most
+            FROM channel_minutes m LEFT JOIN ceilings c ON c.name = NEW.channel || '_minute'
+            WHERE m.channel = NEW.channel;
+        END IF;
+        IF nextval('sends_' || NEW.channel) - began > most THEN
+            RETURN NULL;
+        END IF;
+        INSERT INTO user_sends AS s (user_id, day, sends) VALUES (NEW.user_id, today, 1)
+        ON CONFLICT (user_id, day) DO UPDATE SET sends = s.sends + 1
+        WHERE s.sends < (SELECT c.most FROM ceilings c WHERE c.name = '{USER_DAY}');
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE OR REPLACE TRIGGER notifications_ceiling BEFORE UPDATE OF claim_id ON notifications
+        FOR EACH ROW WHEN ({IS_A_SEND}) EXECUTE FUNCTION notifications_ceiling();
+"""
+
+
+def enforced() -> str:
+    """The tables, sequences and trigger, with the ceilings at their defaults."""
+    sequences = "".join(f"CREATE SEQUENCE sends_{channel} CACHE 1;" for channel in Channel)
+    values = ", ".join(f"('{name}', {most})" for name, most in DEFAULTS.items())
+    return f"""
+        CREATE TABLE user_sends (user_id uuid, day date, sends integer NOT NULL, PRIMARY KEY (user_id, day))
+            WITH (fillfactor = 80);
+        CREATE TABLE channel_minutes (channel text PRIMARY KEY, minute timestamptz NOT NULL, began bigint NOT NULL);
+        {sequences}
+        INSERT INTO ceilings (name, most) VALUES {values};
+        {FUNCTION}
+    """
+
+
+def lifted() -> str:
+    """The way back, for a migration that is undone."""
+    sequences = "".join(f"DROP SEQUENCE sends_{channel};" for channel in Channel)
+    return f"DROP FUNCTION notifications_ceiling CASCADE; DROP TABLE user_sends, channel_minutes; {sequences}"

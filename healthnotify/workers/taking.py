@@ -1,0 +1,139 @@
+"""What a consumer takes: read from the road, sorted into lanes, claimed when there is room, else put off."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from healthnotify.bootstrap import App
+from healthnotify.domain.delivery import Envelope, Record
+from healthnotify.domain.lanes import Lanes
+from healthnotify.domain.model import Channel
+from healthnotify.domain.stops import NOTHING_STOPPED, Stops
+from healthnotify.pipeline import deliver
+from healthnotify.pipeline.bury import bury
+from healthnotify.pipeline.deliver import Arrival, Held, Sent, Settled
+from healthnotify.pipeline.ports import Intake
+from healthnotify.workers.floodgate import Floodgate
+
+WAIT: Final = timedelta(milliseconds=100)
+#: How old what is known of stops may be: they take effect within two seconds.
+FRESH: Final = timedelta(seconds=1)
+#: What cannot be put off is looked at again after so long.
+AGAIN: Final = timedelta(seconds=5)
+
+
+class Taking:
+    """`take` is called by one thread, `settled` by any."""
+
+    def __init__(self, app: App, intake: Intake, gate: Floodgate) -> None:
+        self.stops: Stops = NOTHING_STOPPED  #: as they were a second ago at most
+        self._app = app
+        self._intake = intake
+        self._gate = gate
+        self._lanes: Lanes[Arrival] = Lanes(lambda _: app.in_flight)
+        self._poison: list[Record] = []
+        self._again: deque[Record] = deque()  # their claims were lost
+        self._to_send: list[Held] = []  # what was taken when a service went away in mid-turn is kept for the next
+        self._to_settle: list[Sent] = []
+        self._looked_at: datetime | None = None
+        self._counting = threading.Lock()
+
+    def take(self, room: int) -> tuple[list[Held], list[Sent]]:
+        """Those to send, and those whose outcome is known without a send. With `room` 0 nothing new is begun."""
+        reads = room > 0 and not self.stops.everything
+        self._sort(self._intake.take(self._gate.room(self._lanes.room()) if reads else 0, WAIT))
+        self._look_for_stops()
+        self._bury()
+        if room > 0 and not self.stops.everything:
+            self._begin(self._app.now())  # after the wait: what was published during it is not early
+        to_send, self._to_send = self._to_send, []
+        to_settle, self._to_settle = self._to_settle, []
+        return to_send, to_settle
+
+    def settled(self, sent: Iterable[Sent], it: Settled) -> None:
+        """Their lanes have room again, and those whose claims were lost are asked for again."""
+        still = {id(one) for one in it.left}
+        self._again.extend(it.again)
+        with self._counting:
+            self._lanes.end(Counter(one.held.claim.envelope.channel for one in sent if id(one) not in still))
+
+    def _begin(self, now: datetime) -> None:
+        if self.stops != NOTHING_STOPPED:
+            stopped = [one for one in self._lanes.waiting() if one.not_before <= now and self._is_stopped(one)]
+            self._put_off(stopped, deliver.STOPPED, deliver.STOP_REST, now)
+        self._claim(self._lanes.ready(now), now)
+        self._put_off(self._lanes.overstayed(now), deliver.LANE_FULL, self._rest(), now)
+
+    def _look_for_stops(self) -> None:
+        now = self._app.now()
+        if self._looked_at is None or not timedelta(0) <= now - self._looked_at < FRESH:
+            self.stops, self._looked_at = self._app.store.stops(), now
+
+    def _sort(self, records: Sequence[Record]) -> None:
+        now = self._app.now()
+        again = [self._again.popleft() for _ in range(len(self._again))]
+        for record in [*again, *records]:
+            if isinstance(record.content, Envelope):
+                arrival = Arrival(record, self._app.new_id(), now)
+                self._lanes.wait(record.content.channel, arrival, now=now)
+            else:
+                self._poison.append(record)
+
+    def _bury(self) -> None:
+        if self._poison:
+            buried = bury(self._poison, now=self._app.now(), store=self._app.store, road=self._app.road)
+            gone = {id(record) for record in buried}
+            self._poison = [record for record in self._poison if id(record) not in gone]
+            self._intake.finish(buried)
+            self._gate.passed(len(buried), len(buried))
+
+    def _claim(self, ready: Sequence[Arrival], now: datetime) -> None:
+        """What raises here, because a service is away, leaves all of them waiting with the ids that they asked with."""
+        app = self._app
+        taken = deliver.take(ready, now=now, store=app.store, road=app.road, delivering=app.delivering)
+        self._lanes.go(ready)
+        for parked in taken.parked:
+            self._wait_again(parked, now, parked.not_before)
+        self._intake.finish(taken.finished)
+        self._gate.passed(len(ready), taken.buried)
+        self._to_send += taken.to_send
+        self._count(held.claim.envelope.channel for held in taken.to_send)
+        self._keep(taken.to_settle)
+
+    def _put_off(self, arrivals: Sequence[Arrival], reason: str, rest: timedelta, now: datetime) -> None:
+        if not arrivals:
+            return
+        taken = deliver.put_off(arrivals, reason, now + rest, now=now, store=self._app.store)
+        self._lanes.go(arrivals)
+        gone = {id(sent.held.record) for sent in taken.to_settle}
+        for left in arrivals:
+            if id(left.record) not in gone:
+                self._wait_again(left, now, now + AGAIN)
+        self._keep(taken.to_settle)
+
+    def _keep(self, known: Sequence[Sent]) -> None:
+        self._to_settle += known
+        self._count(sent.held.claim.envelope.channel for sent in known)
+
+    def _wait_again(self, arrival: Arrival, now: datetime, not_before: datetime) -> None:
+        self._lanes.wait(channel_of(arrival), arrival, now=now, not_before=not_before)
+
+    def _rest(self) -> timedelta:
+        return deliver.LANE_REST * (1 + self._app.dice())
+
+    def _is_stopped(self, arrival: Arrival) -> bool:
+        content = arrival.record.content
+        return isinstance(content, Envelope) and self.stops.hold(content.channel, content.category)
+
+    def _count(self, channels: Iterable[Channel]) -> None:
+        numbers = Counter(channels)
+        with self._counting:
+            self._lanes.begin(numbers)
+
+
+def channel_of(arrival: Arrival) -> Channel:
+    """Of a record that holds an envelope."""
+    assert isinstance(arrival.record.content, Envelope)
+    return arrival.record.content.channel
