@@ -5,7 +5,6 @@ hands is the trace of a death. What it covers is then taken one record at a time
 next death names the record; with the third it is not read any more.
 """
 
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -72,11 +71,10 @@ class Suspects:
         self._forget(partitions)
         self._try(lambda log: log.done(partitions))
 
-    def close(self) -> None:
-        """We end, and put down what we had in hand: unless an exception ends us, which may be its fault."""
+    def close(self, problem: BaseException | None = None) -> None:
+        """We end, and put down what we had in hand: unless `problem` ends us, an exception that may be its fault."""
         self._waiting.clear()
         self._marked_at = None
-        problem = sys.exception()
         if isinstance(problem, HealthNotifyError) or not isinstance(problem, Exception):
             self._try(lambda log: log.done())
         else:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from healthnotify.domain.delivery import Step
 from healthnotify.domain.errors import HealthNotifyError, Misconfigured
 
 FAREWELL: Final = timedelta(seconds=2)  # what a report may hold up the end of a process
+#: Steps whose lines are written together. More than 4 KiB in one write to a pipe could be torn apart by others' lines.
+AT_ONCE: Final = 10
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -28,10 +30,10 @@ def set_up(level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             *shared,
-            structlog.processors.JSONRenderer(serializer=_bytes),
+            _lines,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),  # one write a line: workers share a file
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),  # one write: workers share a file
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -85,17 +87,8 @@ class Log:
         """One line a step, and its count; the notification's id is the correlation id through all workers."""
         steps = list(steps)
         metrics.count_steps(steps)
-        for step in steps:
-            self._log.info(
-                "step",
-                correlation_id=step.id,
-                cause=step.event,
-                before=step.before,
-                after=step.after,
-                attempt=step.attempt,
-                reason=step.reason,
-                due_at=step.due_at,
-            )
+        for start in range(0, len(steps), AT_ONCE):
+            self._log.info("step", each=[_told(step) for step in steps[start : start + AT_ONCE]])
 
     def note(self, event: str, **fields: Any) -> None:
         """Something that went as it should."""
@@ -118,6 +111,24 @@ class Log:
             if sentry := sys.modules.get("sentry_sdk"):  # loaded only where a DSN is given
                 sentry.capture_exception(problem)
                 sentry.flush(FAREWELL.total_seconds())
+
+
+def _told(step: Step) -> dict[str, Any]:
+    return {
+        "correlation_id": step.id,
+        "cause": step.event,
+        "before": step.before,
+        "after": step.after,
+        "attempt": step.attempt,
+        "reason": step.reason,
+        "due_at": step.due_at,
+    }
+
+
+def _lines(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
+    """One for what was said, or one for each of the steps in it."""
+    each = event.pop("each", ({},))
+    return b"\n".join(_bytes({**event, **one}) for one in each)
 
 
 def _bytes(event: dict[str, Any], **_: Any) -> bytes:

@@ -103,7 +103,7 @@ async def test_everybody_gets_one_message_or_a_reason(log):
     assert sorted(app.sent().values()) == [1] * 17 + [2, 2, POLICY.attempts]
     assert sorted(letter.reason for letter in app.store.dead_letters) == ["smtp_451", "smtp_550"]
     assert len(app.log.records(Topic.DEAD_LETTER)) == 2
-    logged = [line for line in log if line["event"] == "step"]
+    logged = [one for line in log if line["event"] == "step" for one in line["each"]]
     assert Counter((s.id, s.event, s.attempt) for s in app.store.moves) == Counter(
         (line["correlation_id"], line["cause"], line["attempt"]) for line in logged
     )

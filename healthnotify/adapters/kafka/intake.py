@@ -1,5 +1,6 @@
 """Kafka as a consumer sees it: one thread takes, any thread finishes, and the commit follows the lowest unfinished."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -112,21 +113,23 @@ class KafkaIntake:
 
     def close(self) -> None:
         """Commit what is finished and leave the group, without waiting for what is not. Safe to call twice."""
-        self._suspects.close()
-        if self._consumer is not None:
-            self._closing = True
-            # In a thread, because without a broker it blocks for half a minute, longer than a SIGTERM may take; what
-            # is not committed then is delivered again.
-            closing = threading.Thread(target=self._consumer.close, daemon=True)  # calls `_revoked`
-            closing.start()
-            closing.join(FAREWELL)
-            self._consumer, self._closing = None, False
+        self._closing = True
+        # In a thread, because without a broker it blocks for half a minute, longer than a SIGTERM may take (what is not
+        # committed then is delivered again), and because the crash log must not be asked in an event loop's thread.
+        closing = threading.Thread(target=self._leave, args=(self._consumer, sys.exception()), daemon=True)
+        closing.start()
+        closing.join(FAREWELL)
+        self._consumer, self._closing = None, False
+
+    def _leave(self, consumer: Consumer | None, problem: BaseException | None) -> None:
+        self._suspects.close(problem)
+        if consumer is not None:
+            consumer.close()  # calls `_revoked`
 
     def _join(self) -> Consumer:
         consumer = Consumer(self._config(), logger=LOG)
         try:
-            # Asked here because KIP-848 waits for a missing topic in silence.
-            known = consumer.list_topics(timeout=PATIENCE).topics
+            known = consumer.list_topics(timeout=PATIENCE).topics  # KIP-848 waits for a missing topic in silence
             if self._name not in known:
                 raise missing_topic(f"topic {self._name} does not exist", self._settings)
             consumer.subscribe([self._name], self._assigned, self._revoked, self._lost)
@@ -159,11 +162,8 @@ class KafkaIntake:
 
     def _full_for(self, limit: int) -> float:
         """Seconds for which the caller has had no room."""
-        if limit > 0:
-            self._full_since = None
-            return 0.0
-        self._full_since = self._full_since or time.monotonic()
-        return time.monotonic() - self._full_since
+        self._full_since = None if limit > 0 else self._full_since or time.monotonic()
+        return 0.0 if self._full_since is None else time.monotonic() - self._full_since
 
     def _rest(self, consumer: Consumer, seconds: float) -> list[Record]:
         self._commit(consumer)

@@ -1,5 +1,6 @@
 """The road and the intake in memory: a log of bytes, groups with committed offsets, switches for what goes wrong."""
 
+import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ class MemoryIntake:
     def close(self) -> None:
         """Commit what is finished and leave the group."""
         with self._log.changed:
-            self._suspects.close()
+            self._suspects.close(sys.exception())
             self.own([])
             if self in self._group.members:
                 self._group.members.remove(self)

@@ -24,6 +24,7 @@ _GONE: Final = (
     exceptions.ReadOnlyError,
     exceptions.ClusterError,
     exceptions.TryAgainError,
+    exceptions.NoScriptError,  # forgotten once more between the client's loading it and calling it again
 )
 _GONE_BY_NAME: Final = ("BUSY", "MISCONF", "NOREPLICAS")
 _NO_SUCH_DATABASE: Final = "DB index is out of range"

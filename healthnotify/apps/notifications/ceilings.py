@@ -15,6 +15,11 @@ DEFAULTS: Final = {USER_DAY: 50, "email_minute": 60_000, "sms_minute": 6_000, "w
 #: A claim that is born with its failure is no send: something is put off.
 IS_A_SEND: Final = "NEW.claim_id IS NOT NULL AND NEW.claim_id IS DISTINCT FROM OLD.claim_id AND NEW.failure IS NULL"
 
+#: Names that are known when the function is compiled.
+NEXT: Final = "CASE NEW.channel {} END".format(
+    " ".join(f"WHEN '{channel}' THEN nextval('sends_{channel}'::regclass)" for channel in Channel)
+)
+
 #: A sequence counts a channel's claims, because a counter in a row would be a queue for all consumers; the minute
 #: remembers what it began with.
 FUNCTION: Final = f"""
@@ -30,14 +35,14 @@ FUNCTION: Final = f"""
         FROM channel_minutes m LEFT JOIN ceilings c ON c.name = NEW.channel || '_minute' WHERE m.channel = NEW.channel;
         IF since IS DISTINCT FROM this_minute THEN
             INSERT INTO channel_minutes AS m (channel, minute, began)
-            VALUES (NEW.channel, this_minute, nextval('sends_' || NEW.channel))
+            VALUES (NEW.channel, this_minute, {NEXT})
             ON CONFLICT (channel) DO UPDATE SET minute = excluded.minute, began = excluded.began
             WHERE m.minute < excluded.minute;
             SELECT m.began, c.most INTO began, most
             FROM channel_minutes m LEFT JOIN ceilings c ON c.name = NEW.channel || '_minute'
             WHERE m.channel = NEW.channel;
         END IF;
-        IF nextval('sends_' || NEW.channel) - began > most THEN
+        IF ({NEXT}) - began > most THEN
             RETURN NULL;
         END IF;
         INSERT INTO user_sends AS s (user_id, day, sends) VALUES (NEW.user_id, today, 1)
@@ -48,7 +53,8 @@ FUNCTION: Final = f"""
         END IF;
         RETURN NEW;
     END $$;
-    CREATE OR REPLACE TRIGGER notifications_ceiling BEFORE UPDATE OF claim_id ON notifications
+    DROP TRIGGER IF EXISTS notifications_ceiling ON notifications;
+    CREATE TRIGGER notifications_ceiling BEFORE UPDATE OF claim_id ON notifications
         FOR EACH ROW WHEN ({IS_A_SEND}) EXECUTE FUNCTION notifications_ceiling();
 """
 

@@ -36,6 +36,7 @@ class Notification(models.Model):
     reason = models.CharField(max_length=64, null=True)
     updated_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    makes_room = models.BooleanField(default=False, db_default=False)  # cancelled by a change, before any attempt
 
     # who asked for it, and with what, when it is for no occasion
     asked_by = models.CharField(max_length=80, null=True)
@@ -72,7 +73,11 @@ class Notification(models.Model):
             models.UniqueConstraint(
                 fields=["user", "category", "local_date", "slot", "channel"],
                 name="notifications_one_an_occasion",
-                condition=Q(reason__isnull=True) | ~Q(reason__in=MAKES_ROOM) | Q(attempt__gt=0),
+                condition=Q(makes_room=False),
+            ),
+            models.CheckConstraint(
+                name="notifications_make_room_before_any_attempt",
+                condition=Q(makes_room=False) | Q(reason__in=MAKES_ROOM, attempt=0),
             ),
             models.CheckConstraint(name="notifications_state", condition=Q(state__in=list(State))),
             models.CheckConstraint(name="notifications_category", condition=Q(category__in=list(Category))),
@@ -111,7 +116,9 @@ class Notification(models.Model):
                 name="notifications_on_the_road",
                 condition=Q(state=State.PENDING) | Q(state=State.RETRY, next_attempt_at__isnull=True),
             ),
-            models.Index("expires_at", name="notifications_to_expire", condition=Q(state__in=sorted(OPEN))),
+            models.Index(
+                "expires_at", name="notifications_to_expire", condition=Q(state__in=sorted(OPEN - {State.PENDING}))
+            ),
             models.Index("user", "ended_at", name="notifications_sent_lately", condition=Q(state=State.COMPLETED)),
             BrinIndex("local_date", name="notifications_of_a_day", autosummarize=True),  # costs a move nothing
             models.Index("send_at", "id", name="notifications_in_order"),
@@ -120,7 +127,7 @@ class Notification(models.Model):
             models.Index(
                 "updated_at",
                 name="notifications_redriven",
-                condition=Q(state=State.PENDING, topic__isnull=True, claim_id__isnull=True),
+                condition=Q(state=State.PENDING, topic__isnull=True),
             ),
         ]
 

@@ -10,7 +10,7 @@ from healthnotify.apps.notifications.store.building import CANCEL
 from healthnotify.apps.notifications.store.ledger import steps
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Category, Channel, Goal, Withheld
+from healthnotify.domain.model import MAKES_ROOM, Category, Channel, Goal, Withheld
 from healthnotify.domain.replanning import Waiting, Wish, fallen
 
 Key = tuple[Category, Channel]
@@ -70,6 +70,7 @@ def _cancel(reasons: Mapping[UUID, Withheld], now: datetime) -> list[Step]:
         "event": Event.CANCELLED,
         "before": STATES,
         "after": after(State.PLANNED, Event.CANCELLED),
+        "make_room": list(MAKES_ROOM),
     }
     return steps(rows(CANCEL, parameters), Event.CANCELLED, now) if reasons else []
 

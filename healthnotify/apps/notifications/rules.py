@@ -14,14 +14,14 @@ def guard_moves() -> str:
                 RAISE EXCEPTION 'a notification begins {BEGINNING}, not %', NEW.state
                     USING ERRCODE = 'check_violation', CONSTRAINT = 'notifications_moves';
             END IF;
-            IF OLD.state || '>' || NEW.state <> ALL (ARRAY[{allowed}]) THEN
-                RAISE EXCEPTION 'notification % cannot move from % to %', OLD.id, OLD.state, NEW.state
-                    USING ERRCODE = 'check_violation', CONSTRAINT = 'notifications_moves';
-            END IF;
-            RETURN NEW;
+            RAISE EXCEPTION 'notification % cannot move from % to %', OLD.id, OLD.state, NEW.state
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'notifications_moves';
         END $$;
-        CREATE OR REPLACE TRIGGER notifications_guard_moves BEFORE UPDATE OF state ON notifications
-            FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION notifications_guard_moves();
-        CREATE OR REPLACE TRIGGER notifications_guard_beginning BEFORE INSERT ON notifications
+        DROP TRIGGER IF EXISTS notifications_guard_moves ON notifications;
+        CREATE TRIGGER notifications_guard_moves BEFORE UPDATE OF state ON notifications
+            FOR EACH ROW WHEN (OLD.state <> NEW.state AND OLD.state || '>' || NEW.state <> ALL (ARRAY[{allowed}]))
+            EXECUTE FUNCTION notifications_guard_moves();
+        DROP TRIGGER IF EXISTS notifications_guard_beginning ON notifications;
+        CREATE TRIGGER notifications_guard_beginning BEFORE INSERT ON notifications
             FOR EACH ROW WHEN (NEW.state <> '{BEGINNING}') EXECUTE FUNCTION notifications_guard_moves();
     """

@@ -35,26 +35,31 @@ class UserKey:
     """One user's data key. Destroy its wrapped form, and all that it sealed is noise."""
 
     key: bytes = field(repr=False)
+    _cipher: AESGCM = field(init=False, repr=False, compare=False)  # its making takes longer than a decryption
+
+    def __post_init__(self) -> None:
+        """Make the cipher."""
+        object.__setattr__(self, "_cipher", AESGCM(self.key))
 
     def seal(self, text: str, about: str) -> str:
         """The token of a text. `about` names table, column and row: a token moved elsewhere does not open."""
-        return seal(text.encode(), self.key, USER_KEY_NAME, about)
+        return seal(text.encode(), self._cipher, USER_KEY_NAME, about)
 
     def open(self, token: str, about: str) -> str:
         """The text of a token. Raises `InvalidTag` when key, row or bytes are not those of its sealing."""
-        return open_sealed(token, self.key, about).decode()
+        return open_sealed(token, self._cipher, about).decode()
 
 
-def seal(plain: bytes, key: bytes, key_name: str, about: str) -> str:
+def seal(plain: bytes, cipher: AESGCM, key_name: str, about: str) -> str:
     """Encrypt under a fresh random nonce; `about` is authenticated, not stored."""
     nonce = os.urandom(NONCE_BYTES)
-    return f"{VERSION}:{key_name}:{_encode(nonce)}:{_encode(AESGCM(key).encrypt(nonce, plain, about.encode()))}"
+    return f"{VERSION}:{key_name}:{_encode(nonce)}:{_encode(cipher.encrypt(nonce, plain, about.encode()))}"
 
 
-def open_sealed(token: str, key: bytes, about: str) -> bytes:
+def open_sealed(token: str, cipher: AESGCM, about: str) -> bytes:
     """Decrypt. Raises `InvalidTag`."""
     sealed = Sealed.parse(token)
-    return AESGCM(key).decrypt(sealed.nonce, sealed.ciphertext, about.encode())
+    return cipher.decrypt(sealed.nonce, sealed.ciphertext, about.encode())
 
 
 def fresh() -> bytes:

@@ -22,12 +22,17 @@ class KeyRing:
     """Named keys, the newest first: it wraps with the first and unwraps with whichever the token names."""
 
     keys: dict[str, bytes] = field(repr=False)
+    _ciphers: dict[str, AESGCM] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the ciphers, once."""
+        object.__setattr__(self, "_ciphers", {name: AESGCM(key) for name, key in self.keys.items()})
 
     def make(self, user_id: UUID) -> tuple[UserKey, str]:
         """A fresh data key for a user, and its wrapped form for the table."""
         key = fresh()
         name = next(iter(self.keys))
-        return UserKey(key), seal(key, self.keys[name], name, _about(user_id))
+        return UserKey(key), seal(key, self._ciphers[name], name, _about(user_id))
 
     def unwrap(self, user_id: UUID, wrapped: str) -> UserKey:
         """The user's data key. Raises `Misconfigured` when the ring lacks the key that wrapped it."""
@@ -36,7 +41,7 @@ class KeyRing:
     def seal(self, text: str, about: str) -> str:
         """The token of a text that belongs to the installation, not to one user; `about` names its row."""
         name = next(iter(self.keys))
-        return seal(text.encode(), self.keys[name], name, about)
+        return seal(text.encode(), self._ciphers[name], name, about)
 
     def open(self, token: str, about: str) -> str:
         """The text of such a token. Raises `Misconfigured` when the ring lacks the key that sealed it."""
@@ -56,7 +61,7 @@ class KeyRing:
         if name not in self.keys:
             raise Misconfigured("ENCRYPTION_KEYS", f"the key {name!r} is missing, and data is sealed with it", FIX)
         try:
-            return open_sealed(token, self.keys[name], about)
+            return open_sealed(token, self._ciphers[name], about)
         except InvalidTag:
             problem = f"the key named {name!r} is not the one that sealed the data"
             raise Misconfigured("ENCRYPTION_KEYS", problem, FIX) from None

@@ -27,7 +27,7 @@ from healthnotify.apps.privacy.keyring import KeyRing
 from healthnotify.apps.users.sealing import open_name
 from healthnotify.domain.delivery import Step
 from healthnotify.domain.lifecycle import Event, State, after
-from healthnotify.domain.model import Assignment, Category, Channel, Draft, Entry, Goal, Message, Withheld
+from healthnotify.domain.model import MAKES_ROOM, Assignment, Category, Channel, Draft, Entry, Goal, Message, Withheld
 
 FREE: Final = """
     SELECT id, local_date FROM notifications
@@ -84,7 +84,8 @@ CANCEL: Final = f"""
     ), changed AS (
         UPDATE notifications n
         SET state = %(after)s, reason = asked.reason, ended_at = %(at)s, updated_at = %(at)s,
-            next_attempt_at = NULL, build_lease_until = NULL
+            next_attempt_at = NULL, build_lease_until = NULL,
+            makes_room = n.attempt = 0 AND asked.reason = ANY(%(make_room)s)
         FROM asked, held
         WHERE n.id = asked.id AND n.id = held.id AND n.local_date = held.local_date AND n.state = ANY(%(before)s)
         RETURNING n.id, n.local_date, held.state AS was, n.state, n.attempt, n.reason, NULL::timestamptz AS due_at
@@ -137,6 +138,7 @@ class Building(Ledger):
             "event": Event.CANCELLED,
             "before": sorted(set(states_before(Event.CANCELLED)) - {State.PENDING}),  # a consumer may be sending it
             "after": after(State.PLANNED, Event.CANCELLED),
+            "make_room": list(MAKES_ROOM),
         }
         return steps(rows(CANCEL, parameters), Event.CANCELLED, at)
 

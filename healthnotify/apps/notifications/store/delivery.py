@@ -44,6 +44,7 @@ LONGEST_WAY: Final = timedelta(days=36)
 
 #: Lock first, in the order of ids, then claim what is free: after waiting for a lock PostgreSQL reads the row again,
 #: and nobody can change it from then on. What is free and was not claimed all the same was refused by the ceiling.
+#: A claim of what is PENDING changes nothing that an index knows, so that the row stays on its page (migration 0007).
 CLAIM: Final = f"""
     WITH asked AS (
         SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(claims)s::uuid[]) AS t(id, attempt, claim_id)
@@ -59,7 +60,8 @@ CLAIM: Final = f"""
         SET state = 'PENDING', attempt = a.attempt, claim_id = a.claim_id, lease_until = %(lease_until)s,
             takeovers = CASE WHEN h.attempt <> a.attempt THEN 0
                              ELSE n.takeovers + (h.claim_id IS DISTINCT FROM a.claim_id)::int END,
-            failure = NULL, next_attempt_at = NULL, updated_at = %(at)s
+            failure = NULL, next_attempt_at = NULL,
+            updated_at = CASE h.was WHEN 'PENDING' THEN n.updated_at ELSE %(at)s END
         FROM asked a JOIN held h USING (id)
         WHERE n.id = a.id AND n.local_date = h.local_date AND {THOSE_DATES} AND h.is_free
         RETURNING n.*, h.was, (h.attempt = a.attempt AND h.claim_id <> a.claim_id) IS TRUE AS taken_over
