@@ -13,7 +13,7 @@ COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev demo up test test-containers bench check requirements clean
+.PHONY: help install install-dev demo up test test-containers bench chaos check requirements clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-containers: install ## Build and start Dockerfile and compose.yaml; 4 minut
 
 bench: install-dev ## Measure, as ratios and percentiles; ARGS="api delivery page" picks some.
 	$(BIN)/python -m bench $(ARGS)
+
+chaos: install-dev ## Break everything, and count what the provider took; FAULT=27 SEED=5 repeats one, QUICK=1 takes ten.
+	$(BIN)/python -m tests.chaos $(if $(QUICK),--quick,$(if $(FAULT),--fault $(FAULT),--out docs/chaos)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: install-dev ## Style, types, rules of imports, dependencies, migrations.
 	$(BIN)/ruff check .

@@ -128,7 +128,7 @@ class SharedBreakers(MemoryBreakers):
         assert self._redis is not None
         try:
             answer = await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
-        except (RedisError, OSError):
+        except (RedisError, OSError, RuntimeError):  # the last: uvloop's after a reset
             self._rests_until = monotonic() + REST
             return None
         return 0 if answer is None else answer

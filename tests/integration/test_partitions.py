@@ -10,7 +10,17 @@ from django.db import IntegrityError, connection, transaction
 
 from healthnotify.apps.database import rows
 from healthnotify.apps.notifications.models import Move, Notification
-from healthnotify.apps.notifications.store import building, delivery, guarding, ledger, months, retrying, road, sweeping
+from healthnotify.apps.notifications.store import (
+    building,
+    claiming,
+    delivery,
+    guarding,
+    ledger,
+    months,
+    retrying,
+    road,
+    sweeping,
+)
 from tests.builders import NOON, staged
 from tests.postgres_store import TestedPostgres
 
@@ -48,7 +58,7 @@ def partition_of(key, table="notifications", column="id"):
 
 #: Those that go by ids and know the send times.
 BY_ID_AND_DATE = {
-    "claim": delivery.CLAIM,
+    "claim": claiming.CLAIM,
     "complete": delivery.COMPLETE,
     "withhold": delivery.WITHHOLD,
     "report": delivery.REPORT,

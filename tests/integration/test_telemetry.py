@@ -59,3 +59,40 @@ def test_without_a_dsn_nothing_is_loaded():
     )
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60).returncode == 0
+
+
+STEPS = """
+from datetime import UTC, datetime
+from healthnotify.adapters.telemetry import Log, set_up
+from healthnotify.domain.delivery import Step
+from healthnotify.domain.lifecycle import Event, State
+
+set_up({level!r})
+at = datetime(2026, 7, 1, tzinfo=UTC)
+Log("consumer").steps(Step(number, Event.ACCEPTED, State.PENDING, State.COMPLETED, at, 1) for number in range(25))
+"""
+
+
+def test_each_step_has_a_line_of_its_own_however_many_are_written_together():
+    lines = [json.loads(line) for line in _said("info")]
+
+    assert [line["correlation_id"] for line in lines] == list(range(25))
+    assert {(line["worker"], line["event"], line["cause"], line["before"], line["after"]) for line in lines} == {
+        ("consumer", "step", "accepted", "PENDING", "COMPLETED")
+    }
+
+
+def test_steps_are_not_told_where_only_warnings_are():
+    assert _said("warning") == []
+
+
+def _said(level):
+    done = subprocess.run(
+        [sys.executable, "-c", STEPS.format(level=level)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stderr.splitlines()
