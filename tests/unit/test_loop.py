@@ -93,7 +93,7 @@ async def test_after_steps_it_calls_again_at_once_and_after_none_it_pauses(loop,
     await loop.every(timedelta(seconds=7), script(loop, [a_step(1)], [a_step(2), a_step(3)], [], [a_step(4)]))
 
     assert pauses.asked == [7]
-    assert [line["correlation_id"] for line in log if line["event"] == "step"] == [1, 2, 3, 4]
+    assert [one["correlation_id"] for line in log if line["event"] == "step" for one in line["each"]] == [1, 2, 3, 4]
 
 
 async def test_it_always_calls_in_the_same_thread_which_is_not_the_loops(loop, pauses):
@@ -295,7 +295,7 @@ async def test_results_that_need_no_work_are_settled(works, log):
     works.loop.stop()
     await within_patience(works.flow)
     assert works.most == 0
-    assert [line["correlation_id"] for line in log if line["event"] == "step"] == [7, 8]
+    assert [one["correlation_id"] for line in log if line["event"] == "step" for one in line["each"]] == [7, 8]
 
 
 async def test_what_settle_leaves_is_settled_later(works):
