@@ -14,8 +14,9 @@ from healthnotify.domain.model import Channel
 
 Item = TypeVar("Item")
 
-#: How many may wait for their lanes together.
-MOST_WAITING: Final = 2_048
+#: How many may wait for their lanes together: some seconds' worth, at a kilobyte each. To wait costs nothing; to be put
+#: off costs the database what a send does.
+MOST_WAITING: Final = 10_000
 #: Whoever has waited this long for a lane gives way to the others.
 PATIENCE: Final = timedelta(seconds=2)
 #: A channel of which nothing has come for so long has nobody to give way to.
@@ -37,7 +38,7 @@ class Lanes(Generic[Item]):
     most_waiting: int = MOST_WAITING
     patience: timedelta = PATIENCE
     _under_way: Counter[Channel] = field(default_factory=Counter)
-    _waiting: dict[Channel, list[_Waiting[Item]]] = field(default_factory=dict)
+    _waiting: dict[Channel, dict[int, _Waiting[Item]]] = field(default_factory=dict)  # by identity, in order
     _came: dict[Channel, datetime] = field(default_factory=dict)
 
     def room(self) -> int:
@@ -50,12 +51,16 @@ class Lanes(Generic[Item]):
 
     def wait(self, channel: Channel, item: Item, *, now: datetime, not_before: datetime | None = None) -> None:
         """It waits from now on, and its lane is not for it before that instant."""
-        self._waiting.setdefault(channel, []).append(_Waiting(item, now, not_before or now))
+        self._waiting.setdefault(channel, {})[id(item)] = _Waiting(item, now, not_before or now)
         self._came[channel] = now
 
     def ready(self, now: datetime) -> list[Item]:
         """Those whose lanes have room for them now, as they came. They still wait until they `go`."""
-        return [one.item for channel, line in self._waiting.items() for one in _first(line, self.room_in(channel), now)]
+        return [
+            one.item
+            for channel, line in self._waiting.items()
+            for one in _first(line.values(), self.room_in(channel), now)
+        ]
 
     def overstayed(self, now: datetime) -> list[Item]:
         """Those that are in the way of others, once nothing more can be read. They still wait until they `go`."""
@@ -69,20 +74,19 @@ class Lanes(Generic[Item]):
             one.item
             for channel, line in self._waiting.items()
             if others_came[channel] and not self.room_in(channel)
-            for one in line
+            for one in line.values()
             if one.not_before <= now and now - one.since >= self.patience
         ]
 
     def waiting(self) -> list[Item]:
         """All that wait."""
-        return [one.item for line in self._waiting.values() for one in line]
+        return [one.item for line in self._waiting.values() for one in line.values()]
 
     def go(self, items: Iterable[Item]) -> None:
         """These wait no more."""
-        gone = {id(item) for item in items}
-        if gone:
-            for channel, line in self._waiting.items():
-                self._waiting[channel] = [one for one in line if id(one.item) not in gone]
+        for item in items:
+            for line in self._waiting.values():
+                line.pop(id(item), None)
 
     def begin(self, numbers: Mapping[Channel, int]) -> None:
         """So many more are under way."""

@@ -27,7 +27,7 @@ STOPPED: Final = "stopped"
 STOP_REST: Final = timedelta(minutes=1)
 #: Its channel is so slow that it was in the way of others.
 LANE_FULL: Final = "lane_full"
-LANE_REST: Final = timedelta(seconds=10)
+LANE_REST: Final = timedelta(seconds=30)
 CLAIMED: Final = (Answer.CLAIMED, Answer.AMBIGUOUS)
 
 
