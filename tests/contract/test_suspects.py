@@ -1,15 +1,17 @@
 """A record that kills the process, on the intake in memory and on the real one."""
 
+import asyncio
+
 import pytest
 
 from healthnotify.adapters import suspects
-from healthnotify.adapters.kafka import KafkaIntake
+from healthnotify.adapters.kafka import KafkaIntake, KafkaSettings
 from healthnotify.adapters.memory.road import MemoryIntake
 from healthnotify.adapters.memory.safeguards import MemoryMarks
 from healthnotify.adapters.suspects import MOST_DEATHS
 from healthnotify.domain.delivery import KILLS_THE_PROCESS, Poison
 from healthnotify.domain.errors import Unavailable
-from healthnotify.pipeline.ports import Topic
+from healthnotify.pipeline.ports import Span, Topic
 from tests.kafka_fixture import AT_ONCE, SOON, MemorySide, an_envelope, take, wait_until
 
 BOMB = b'{"bomb": true}'
@@ -249,3 +251,41 @@ def test_it_puts_down_what_it_has_even_when_no_broker_takes_its_leave():
     alone.close()
 
     assert marks.rows == {}
+
+
+async def test_a_worker_that_ends_in_order_closes_it_in_its_event_loop():
+    """PostgreSQL must not be asked in that thread: Django refuses it."""
+    marks = MemoryMarks()
+    log = marks.log(Topic.DAILY)
+    log.begin([Span(0, 1, 2, 0)])
+    done = log.done
+
+    def shy(*partitions):
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return done(*partitions)
+
+    log.done = shy
+    intake = KafkaIntake(KafkaSettings("127.0.0.1:1"), Topic.DAILY, crash_log=log)
+
+    intake.close()
+
+    assert marks.rows == {}
+
+
+def test_what_ends_a_worker_is_known_though_another_thread_takes_leave():
+    marks = MemoryMarks()
+    log = marks.log(Topic.DAILY)
+    log.begin([Span(0, 1, 2, 0)])
+    intake = KafkaIntake(KafkaSettings("127.0.0.1:1"), Topic.DAILY, crash_log=log)
+
+    def end():
+        try:
+            raise Death
+        finally:
+            intake.close()
+
+    with pytest.raises(Death):
+        end()
+
+    assert marks.rows

@@ -292,3 +292,13 @@ def test_every_call_of_the_ports_is_a_step():
 def test_each_step_belongs_to_a_worker():
     assert {worker_of(step) for step in every_step()} >= {"planner", "builder", "producer", "consumer", "sweeper"}
     assert worker_of("before_deliver.send") == "consumer"
+
+
+def test_a_point_may_be_to_stand_still_once_instead_of_to_die(tmp_path):
+    note = tmp_path / "note"
+    points = CrashPoints("deliver.claim@0.001:2", note)
+
+    for _ in range(4):
+        points.reach("deliver.claim")
+
+    assert note.read_text().split()[1:] == ["deliver.claim"]
