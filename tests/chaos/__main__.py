@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.faults import Fault, every_fault
+from tests.chaos.faults import QUICK, Fault, every_fault
 from tests.chaos.steps import every_step
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _list() -> int:
     django.setup()
     for one in every_fault():
         sweeper = " and ".join("on" if on else "off" for on in one.sweeper)
-        _tell(f"{one.number:3} {one.name} (sweeper {sweeper}{', quick' if one.quick else ''}): {one.done}")
+        _tell(f"{one.number:3} {one.name} (sweeper {sweeper}{', quick' if one.number in QUICK else ''}): {one.done}")
     _tell("\nCrash points, each also as before_…:")
     for step in every_step():
         _tell(f"    {step}")
@@ -97,10 +97,10 @@ def _play(run: "Run", findings: "Findings") -> None:
 def _chosen(faults: Sequence[Fault], given: argparse.Namespace) -> Iterator[tuple[Fault, bool, int, Any]]:
     """Each run that was asked for: fault, sweeper, place among the variants, variant."""
     for one in faults:
-        if (given.fault and one.number not in given.fault) or (given.quick and not one.quick):
+        if (given.fault and one.number not in given.fault) or (given.quick and one.number not in QUICK):
             continue
         for on in one.sweeper:
-            if given.sweeper and (given.sweeper == "on") is not on:
+            if (given.sweeper and (given.sweeper == "on") is not on) or (given.quick and QUICK[one.number] is not on):
                 continue
             for place, variant in enumerate(one.variants(Random(f"{given.seed}/{one.number}"), given.quick)):
                 if not given.variant or given.variant in str(variant):

@@ -58,7 +58,6 @@ NEWER: Final = 10  # records of version 2: fewer than a flood
     done="When most are sent, some of them at their second try, each record of both topics is there twice more, in an "
     "order by dice, and both groups begin again at offset 0.",
     holds="Nothing that was sent is sent again, nothing is given up, and no try is counted twice.",
-    quick=True,
 )
 def replay(run: Run) -> None:
     run.provider.rules(Rule("unavailable", share=0.3))

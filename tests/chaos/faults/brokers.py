@@ -159,7 +159,6 @@ def produce_errors(run: Run) -> None:
     "are at work meanwhile, or away, so that it is announced a second time before anybody has read the first.",
     holds="Unknown is not published: the row stays as it is and is announced again; the claim drops the second copy: "
     "everything is sent once.",
-    quick=True,
     variants=lambda _dice, quick: ("consumers away",) if quick else ("consumers at work", "consumers away"),
 )
 def report_lost(run: Run) -> None:

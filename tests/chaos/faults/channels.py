@@ -99,7 +99,6 @@ def _waits(run: Run, verdict: Verdict) -> None:
     "503 half of the time",
     done="The provider answers half of the requests with 503 for eight seconds; in the long form for a minute.",
     holds="Each is sent in the end; retries stay within their budget.",
-    quick=True,
     variants=lambda _dice, quick: ("8 s",) if quick else ("8 s", "60 s"),
 )
 def half_unavailable(run: Run) -> None:

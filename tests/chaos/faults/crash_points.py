@@ -50,7 +50,6 @@ def _points(dice: Random, quick: bool) -> Sequence[str]:
     "the sweeper and a consumer; each with what must happen so that the step is taken at all. After some, Redis is "
     "emptied at once.",
     holds="Nothing is lost, nothing goes out twice beyond the promise, whichever step was the last.",
-    quick=True,
     variants=_points,
 )
 def crash(run: Run) -> None:

@@ -25,7 +25,6 @@ def _chunks(_dice: Random, quick: bool) -> Sequence[Any]:
     "each time at a random moment after some more have been taken. The line is slow, so that a kill finds some half "
     "sent.",
     holds="Nothing is lost; mail has a second copy at most for each takeover; no text goes out twice.",
-    quick=True,
     variants=_chunks,
 )
 def kill_consumers(run: Run) -> None:
@@ -64,7 +63,6 @@ def kill_the_others(run: Run) -> None:
     done="A consumer is stopped for 7 s while it holds claims (the lease is 4 s, the session 3 s), and then goes on.",
     holds="Its partitions and claims go to the other one; what it says when it wakes up changes nothing that has been "
     "settled.",
-    quick=True,
 )
 def freeze(run: Run) -> None:
     run.lines["http"].weather.delay = 0.3  # so that it holds some when it is stopped

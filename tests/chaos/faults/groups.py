@@ -153,7 +153,6 @@ def poll_breach(run: Run) -> None:
     done=f"{TERMS} times a run a worker, mostly a consumer, is asked to end while much is under way, and started "
     "again. The line is slow, so that each finds some half sent.",
     holds="No copy of anything, and no record that a consumer had in hand when it was asked is given to anybody again.",
-    quick=True,
     variants=lambda _dice, quick: tuple(f"chunk {number}" for number in range(1 if quick else TERM_CHUNKS)),
 )
 def terminate(run: Run) -> None:

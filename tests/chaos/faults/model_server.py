@@ -64,7 +64,6 @@ def _troubles(_dice: Random, quick: bool) -> tuple[str, ...]:
     done="Each request to the model gets 429, 500, no answer, or a connection that is reset; or all of it vanishes.",
     holds="Templates take over, in time: no notification waits for the model.",
     sweeper=(True,),
-    quick=True,
     variants=_troubles,
 )
 def trouble(run: Run) -> None:

@@ -36,7 +36,6 @@ STATES: Final = ("STAGED", "PENDING", "RETRY")
     "the road, or waits for its next try.",
     holds="Nothing goes out to them later than what was on its way at that moment; the notification is CANCELLED with "
     "the reason; of who is erased no text is left.",
-    quick=True,
 )
 def leave(run: Run) -> None:
     gone: dict[str, tuple[str, datetime]] = {}

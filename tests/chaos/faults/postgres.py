@@ -33,7 +33,6 @@ ROOM: Final = 96 * 1024 * 1024  # bytes of the small disk beyond what is on it a
     "claim is under way, and comes back after a second.",
     holds="Who asks it waits; a claim whose COMMIT nobody confirmed is found or made again; nothing is sent twice "
     "beyond the promise.",
-    quick=True,
     variants=lambda _dice, quick: ("killed in mid-claim",) if quick else ("restarted", "killed in mid-claim"),
 )
 def restart(run: Run) -> None:

@@ -11,7 +11,6 @@ from tests.chaos.run import Run
     done="For a fifth of the requests, on every channel, the provider takes the message and closes without an answer.",
     holds="A webhook is sent again under its id; mail is sent again, once for each such doubt; a text is FAILED with "
     "outcome_unknown and never sent again.",
-    quick=True,
 )
 def accepts_then_closes(run: Run) -> None:
     run.provider.rules(Rule("accept_close", share=0.2))

@@ -70,7 +70,6 @@ def _poison(dice: Random) -> list[bytes | None]:
     "bytes, cut and endless JSON, other schemas, unknown versions; a few of each, or a flood.",
     holds="Each is a dead letter with its place, its reason and its bytes; all others go out. A flood of them is not "
     "drained: the consumers hold until an operator says go.",
-    quick=True,
     variants=lambda _dice, quick: ("each kind",) if quick else ("each kind", "a flood"),
 )
 def poison(run: Run) -> None:

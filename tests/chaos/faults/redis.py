@@ -28,7 +28,6 @@ def _configuration(run: Run) -> Path:
     done="Redis is killed with SIGKILL in mid-run and started again after a second, twice: with its append-only file, "
     "and without any, so that it is empty.",
     holds="Publishing goes on from PostgreSQL; nothing that was sent is sent again; the sweeper rebuilds the cache.",
-    quick=True,
     variants=_variants("with AOF", "without AOF", quick=2),
 )
 def kill(run: Run) -> None:
@@ -149,7 +148,6 @@ def out_of_memory(run: Run) -> None:
     done="Each answer of Redis takes 0.6 s for four seconds; then whatever is said to it vanishes, for six seconds, "
     "with all connections open.",
     holds="Everybody stops waiting in time and goes on with PostgreSQL; nothing is sent twice.",
-    quick=True,
 )
 def slow_then_gone(run: Run) -> None:
     run.may_leave = True  # as with 13

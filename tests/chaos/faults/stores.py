@@ -9,7 +9,6 @@ from tests.chaos.run import TICK, Run
     "FLUSHALL in mid-run",
     done="While half of the notifications wait in Redis, FLUSHALL empties it; once more a second later.",
     holds="Publishing goes on from PostgreSQL; nothing that was sent is sent again; the sweeper rebuilds the cache.",
-    quick=True,
 )
 def flush(run: Run) -> None:
     run.load(200)
@@ -27,7 +26,6 @@ def flush(run: Run) -> None:
     done="The broker that leads the first partition of the daily topic is killed with SIGKILL in mid-run, and started "
     "again after 4 s, once another one leads.",
     holds="Another replica leads within seconds; what was confirmed is read, what was not is announced again.",
-    quick=True,
     variants=lambda _dice, quick: tuple(f"kill {number}" for number in range(1 if quick else 10)),
 )
 def kill_leader(run: Run) -> None:
