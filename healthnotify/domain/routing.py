@@ -31,8 +31,12 @@ PROMISES: Final[Mapping[Channel, Promise]] = {
     Channel.SMS: Promise.AT_MOST_ONCE,
 }
 
-#: So many holders of one attempt have left it without an outcome that it is the sending that ends them.
-MOST_TAKEOVERS: Final = 3
+#: So many holders of one attempt have left it without an outcome that it is the sending that ends them. Not three, as
+#: for a record: whoever dies takes all that it holds with it, and machines that are restarted again and again are no
+#: reason to give up a good message.
+MOST_TAKEOVERS: Final = 10
+#: From so many on it is sent alone among those of its kind, in an order of chance, so that it cannot be its neighbour.
+SUSPECT: Final = 2
 
 #: Characters of text that a channel takes well; an SMS of this length stays within five segments in any script.
 LONGEST: Final[Mapping[Channel, int]] = {Channel.EMAIL: 600, Channel.WEBHOOK: 600, Channel.SMS: 320}

@@ -10,6 +10,7 @@ from healthnotify.bootstrap import App
 from healthnotify.domain.delivery import Envelope, Record
 from healthnotify.domain.lanes import Lanes
 from healthnotify.domain.model import Channel
+from healthnotify.domain.routing import SUSPECT
 from healthnotify.domain.stops import NOTHING_STOPPED, Stops
 from healthnotify.pipeline import deliver
 from healthnotify.pipeline.bury import bury
@@ -98,7 +99,9 @@ class Taking:
             self._wait_again(parked, now, parked.not_before)
         self._intake.finish(taken.finished)
         self._gate.passed(len(ready), taken.buried)
-        self._to_send += taken.to_send
+        self._to_send += (
+            sorted(taken.to_send, key=self._chance) if _are_suspects_among(taken.to_send) else taken.to_send
+        )
         self._count(held.claim.envelope.channel for held in taken.to_send)
         self._keep(taken.to_settle)
 
@@ -120,6 +123,9 @@ class Taking:
     def _wait_again(self, arrival: Arrival, now: datetime, not_before: datetime) -> None:
         self._lanes.wait(channel_of(arrival), arrival, now=now, not_before=not_before)
 
+    def _chance(self, held: Held) -> tuple[bool, float]:
+        return held.claim.takeovers >= SUSPECT, self._app.dice()
+
     def _rest(self) -> timedelta:
         return deliver.LANE_REST * (1 + self._app.dice())
 
@@ -131,6 +137,10 @@ class Taking:
         numbers = Counter(channels)
         with self._counting:
             self._lanes.begin(numbers)
+
+
+def _are_suspects_among(some: Iterable[Held]) -> bool:
+    return any(held.claim.takeovers >= SUSPECT for held in some)
 
 
 def channel_of(arrival: Arrival) -> Channel:

@@ -64,7 +64,7 @@ PROTECTIONS = (
         TWINS,
     ),
     Protection(
-        "What has ended its sender three times is not sent a fourth time.",
+        "What has ended its sender ten times is not sent once more.",
         "healthnotify/domain/routing.py",
         "if claim.takeovers >= MOST_TAKEOVERS:",
         "if False:",

@@ -105,7 +105,8 @@ BEHIND: Final = {number: f"""
     """ for number, condition in COUNTED.items()}
 
 UNKNOWN: Final = f"""
-    SELECT n.id FROM notifications n WHERE n.state = 'FAILED' AND n.reason = 'outcome_unknown' AND {SCOPE} ORDER BY n.id
+    SELECT n.id FROM notifications n
+    WHERE n.state = 'FAILED' AND n.reason IN ('outcome_unknown', 'kills_the_process') AND {SCOPE} ORDER BY n.id
 """
 
 
