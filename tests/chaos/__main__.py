@@ -60,6 +60,8 @@ def _run(given: argparse.Namespace) -> int:
         for one, on, place, variant in _chosen(faults, given):
             dice = Random(f"{given.seed}/{one.number}/{on}/{place}")
             _play(Run(one, variant, sweeper=on, services=services, crew=crew, dice=dice), findings)
+            if given.out:  # also now: a run of an hour may be interrupted
+                write(findings, {one.number: one for one in faults}, given.out, given.seed)
         for text in leaks(services) if findings.results else []:
             findings.results[-1].verdict.broken("I10", text)
             _tell(f"BROKEN I10: {text}")
