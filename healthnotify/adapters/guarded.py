@@ -9,7 +9,7 @@ from healthnotify.pipeline.ports import Breakers, NotWritten
 
 OPEN: Final = "breaker_open"
 #: Reasons that say that the server does not do its work. A bad draft is work, and a limit has its own wait.
-DOWN: Final = frozenset({"timeout", "server_error", "unreachable", "disconnected"})
+DOWN: Final = frozenset({"timeout", "server_error", "unreachable"})
 
 
 class GuardedWriter:
@@ -45,3 +45,4 @@ class GuardedWriter:
     async def close(self) -> None:
         """Let go of connections."""
         await self._writer.close()
+        await self._breakers.close()

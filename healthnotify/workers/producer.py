@@ -6,15 +6,13 @@ from typing import Final
 
 from healthnotify.bootstrap import App
 from healthnotify.domain.delivery import Step
+from healthnotify.domain.errors import Unavailable
 from healthnotify.pipeline.ports import DueIndex
 from healthnotify.pipeline.publish import publish
 from healthnotify.workers.flow import first_of
 from healthnotify.workers.loop import Loop
 
 PERIOD: Final = timedelta(milliseconds=200)
-#: While one batch waits for Kafka, the other is with PostgreSQL. What one has taken is hidden from the other, as it is
-#: from other producers.
-AT_A_TIME: Final = 2
 
 
 async def run(loop: Loop, app: App) -> None:
@@ -32,9 +30,17 @@ async def run(loop: Loop, app: App) -> None:
             stops=store.stops(),
         )
 
+    def beside() -> list[Step]:
+        """While one batch waits for Kafka, this one is with PostgreSQL. The cache hides from it what the other has
+        taken; PostgreSQL, which is asked while that is cold, would give both the same."""
+        try:
+            return [] if staging.is_cold() else act()
+        except Unavailable:
+            return []  # the other waits for whoever is away, and says so
+
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_A_TIME):
-                group.create_task(loop.every(PERIOD, act))
+            group.create_task(loop.every(PERIOD, act))
+            group.create_task(loop.every(PERIOD, beside))
     except BaseExceptionGroup as problems:
         raise first_of(problems, loop.log) from None

@@ -14,7 +14,7 @@ from healthnotify.domain.lifecycle import ENDED, State
 from healthnotify.domain.model import Channel
 from healthnotify.domain.stops import Stop
 from healthnotify.pipeline import deliver
-from healthnotify.pipeline.ports import DueIndex
+from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.workers import consumer, producer, retry_consumer, taking
 from tests.builders import REFUSED, a_person, a_preference, staged
 from tests.twin_app import LOOK, TwinApp, running, until
@@ -161,3 +161,21 @@ async def a_moment():
 
 def app_accepts(letter):
     return ScriptedChannel()._answer(letter)
+
+
+async def test_while_the_cache_is_cold_each_is_announced_once_all_the_same():
+    app = App()
+    on_the_road(app, email=120)
+    app.staging.clear()
+    plain = app.road.announce
+
+    def slowly(topic, envelopes):
+        threading.Event().wait(20 * LOOK)  # as Kafka takes its time, so that both batches could be under way
+        return plain(topic, envelopes)
+
+    app.road.announce = slowly
+
+    async with running(app, producer):
+        await until(lambda: app.states() == {State.PENDING: 120}, "all are on the road")
+
+    assert len(app.log.records(Topic.DAILY)) == 120

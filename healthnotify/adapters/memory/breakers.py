@@ -45,6 +45,9 @@ class MemoryBreakers:
         elif self._failed_too_often(provider, now, good=good):
             self.opened[provider] = Opened(now + self.rule.rest_after(0))
 
+    async def close(self) -> None:
+        """See `ports.Breakers`."""
+
     def _judge(self, provider: str, found: Opened, now: float, *, good: bool) -> None:
         if good:
             del self.opened[provider]

@@ -147,3 +147,6 @@ class Breakers(Protocol):
 
     async def tell(self, provider: str, *, good: bool) -> None:
         """What came of a send that was let through."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
