@@ -76,13 +76,13 @@ def _drain(
     hanging: list[staging.Reader] | None = None,
 ) -> Drained:
     """All is published before; the clock begins with the first that are seen to be delivered."""
+    staging.forget()
+    with staging.cold() as cache:
+        for start in range(0, COUNT, CHUNK):
+            staging.add(CHUNK, some, channel, cache, first=start)
+            if hanging:
+                staging.add(CHUNK, hanging, Channel.WEBHOOK, cache, first=start)
     with running(stack, files, [*QUIET, "producer"]) as producers:
-        staging.forget()
-        with staging.cold() as cache:
-            for start in range(0, COUNT, CHUNK):
-                staging.add(CHUNK, some, channel, cache, first=start)
-                if hanging:
-                    staging.add(CHUNK, hanging, Channel.WEBHOOK, cache, first=start)
         wait_until(lambda: in_state("PENDING") == COUNT * (2 if hanging else 1), producers)
     with running(stack, files, [*WORKER, "consumer"], more) as consumers:
         wait_until(lambda: in_state("COMPLETED", channel) > 0, consumers)

@@ -9,6 +9,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 from prometheus_client import (
@@ -166,6 +167,11 @@ _reason: Final = Bounded(100)
 _result: Final = Bounded(30)
 
 
+#: To find a child by its labels takes as long as to count with it.
+_part: Final = cache(PART_SECONDS.labels)
+_lateness: Final = cache(LATENESS_SECONDS.labels)
+
+
 def count_steps(steps: Iterable[Step]) -> None:
     """Each step once; a batch costs as much as it has different outcomes."""
     for (event, reason), number in Tally((step.event, step.reason) for step in steps).items():
@@ -174,7 +180,7 @@ def count_steps(steps: Iterable[Step]) -> None:
 
 def count_part(worker: str, part: str, seconds: float) -> None:
     """One part of a worker's turn that had something to do."""
-    PART_SECONDS.labels(worker, part).observe(seconds)
+    _part(worker, part).observe(seconds)
 
 
 def count_sent(sent: Sent, at: datetime) -> None:
@@ -182,7 +188,7 @@ def count_sent(sent: Sent, at: datetime) -> None:
     if isinstance(sent.outcome, Accepted):
         envelope = sent.held.claim.envelope
         tries = "first" if envelope.attempt <= 1 else "later"
-        LATENESS_SECONDS.labels(envelope.channel.value, tries).observe((at - envelope.send_at).total_seconds())
+        _lateness(envelope.channel.value, tries).observe((at - envelope.send_at).total_seconds())
 
 
 def count_cache(call: str, result: str) -> None:

@@ -12,14 +12,14 @@ from healthnotify.pipeline.ports import Topic
 from healthnotify.workers.floodgate import Floodgate
 from healthnotify.workers.flow import Flow, Job
 from healthnotify.workers.loop import Loop
-from healthnotify.workers.taking import Taking
+from healthnotify.workers.taking import WIDEST, Taking
 
 
 async def run(loop: Loop, app: App) -> None:
     """Until it is asked to end; then it takes no more, finishes what it holds, commits and leaves the group."""
     channels = app.channels()  # before Kafka is waited for: a setting that is missing is told at once
     intake = await loop.obtain(partial(app.intake, Topic.DAILY))
-    taking = Taking(app, intake, Floodgate(loop, app, Topic.DAILY))
+    taking = Taking(app, intake, Floodgate(loop, app, Topic.DAILY), loop.log.steps)
     breakers = app.breakers()
     ways = app.ways(channels, breakers, stops=lambda: taking.stops)
 
@@ -35,7 +35,7 @@ async def run(loop: Loop, app: App) -> None:
         return it.steps, it.left
 
     try:
-        await Flow(loop, Job(taking.take, send, settle), limit=app.in_flight * len(Channel)).run()
+        await Flow(loop, Job(taking.take, send, settle), limit=WIDEST * app.in_flight * len(Channel)).run()
     finally:
         intake.close()
         await breakers.close()

@@ -36,7 +36,7 @@ UNREAD_WITHIN: Final = timedelta(hours=1)
 class Floodgate:
     """Of one consumer of one topic. `room` is asked by the thread that takes; any thread may tell."""
 
-    def __init__(self, loop: Loop, app: App, topic: Topic, most: int = 500) -> None:
+    def __init__(self, loop: Loop, app: App, topic: Topic, most: int = 1_000) -> None:
         """`most`: how many may be taken at a time, and so how many may be buried before anybody sees the flood."""
         self._loop, self._app, self._topic, self._most = loop, app, topic, most
         self._floods: defaultdict[str, Flood] = defaultdict(Flood)

@@ -1,6 +1,8 @@
 """Many at a time: taken in batches, worked on concurrently, settled in batches, drained at the end."""
 
 import asyncio
+import itertools
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ Result = TypeVar("Result")
 
 AGAIN: Final = timedelta(milliseconds=250)  # before what Kafka did not confirm is tried again
 BREATH: Final = timedelta(milliseconds=20)  # between two looks while it drains
+STRETCH: Final = 64  # items that are worked on without a pause before others have a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class Flow(Generic[Item, Result]):
         self._job = job
         self._limit = limit
         self._idle = idle
-        self._done: asyncio.Queue[Result] = asyncio.Queue()
+        self._waiting: deque[Item] = deque()  # nobody works on them yet
+        self._done: list[Result] = []
+        self._news = asyncio.Event()  # something is done
         self._open = 0  # items and results that were taken and are not settled
 
     async def run(self) -> None:
@@ -75,24 +80,40 @@ class Flow(Generic[Item, Result]):
                     items, results = [], []
                     await asyncio.sleep(AGAIN.total_seconds())
                 self._open += len(items) + len(results)
-                for result in results:
-                    self._done.put_nowait(result)
-                for item in items:
-                    group.create_task(self._work(item))
-                if not items:
+                if results:
+                    self._is_done(results)
+                if items:
+                    self._waiting.extend(items)
+                    group.create_task(self._working(group))
+                else:
                     await asyncio.sleep((BREATH if self._loop.stopping else self._idle).total_seconds())
 
-    async def _work(self, item: Item) -> None:
-        began = perf_counter()
-        self._done.put_nowait(await self._job.work(item))
-        count_part(self._loop.worker, "work", perf_counter() - began)
+    async def _working(self, group: asyncio.TaskGroup) -> None:
+        """Work on what waits until nothing does. While one item has to wait for somebody, the next has a task of its
+        own: there are as many as there are waits at a time, and none where there is nothing to wait for."""
+        for number in itertools.count(1):
+            if not self._waiting:
+                return
+            item = self._waiting.popleft()
+            if number == 1 and self._waiting:
+                group.create_task(self._working(group))
+            began = perf_counter()
+            result = await self._job.work(item)
+            count_part(self._loop.worker, "work", perf_counter() - began)
+            self._is_done([result])
+            if number % STRETCH == 0:
+                await asyncio.sleep(0)
+
+    def _is_done(self, results: Sequence[Result]) -> None:
+        self._done += results
+        self._news.set()
 
     async def _settling(self) -> None:
         with ThreadPoolExecutor(1) as thread:
             while True:
-                batch = [await self._done.get()]
-                while not self._done.empty():
-                    batch.append(self._done.get_nowait())
+                await self._news.wait()
+                self._news.clear()
+                batch, self._done = self._done, []
                 try:
                     settle = self._loop.counted("settle", partial(self._job.settle, batch), any)
                     steps, left = await self._loop.patiently(thread, settle)
@@ -100,9 +121,8 @@ class Flow(Generic[Item, Result]):
                     steps, left = [], batch
                 self._loop.log.steps(steps)
                 self._open -= len(batch) - len(left)
-                for result in left:
-                    self._done.put_nowait(result)
                 if left:
+                    self._is_done(left)
                     await asyncio.sleep(AGAIN.total_seconds())
 
 

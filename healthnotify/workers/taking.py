@@ -2,12 +2,12 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from healthnotify.bootstrap import App
-from healthnotify.domain.delivery import Envelope, Record
+from healthnotify.domain.delivery import Envelope, Failure, FailureKind, Record, Step
 from healthnotify.domain.lanes import Lanes
 from healthnotify.domain.model import Channel
 from healthnotify.domain.routing import SUSPECT
@@ -19,6 +19,8 @@ from healthnotify.pipeline.ports import Intake
 from healthnotify.workers.floodgate import Floodgate
 
 WAIT: Final = timedelta(milliseconds=100)
+AT_ONCE: Final = timedelta(0)
+WIDEST: Final = 8  # times as many as usual may a fast channel have under way
 #: How old what is known of stops may be: they take effect within two seconds.
 FRESH: Final = timedelta(seconds=1)
 #: What cannot be put off is looked at again after so long.
@@ -28,12 +30,14 @@ AGAIN: Final = timedelta(seconds=5)
 class Taking:
     """`take` is called by one thread, `settled` by any."""
 
-    def __init__(self, app: App, intake: Intake, gate: Floodgate) -> None:
+    def __init__(self, app: App, intake: Intake, gate: Floodgate, tell: Callable[[Sequence[Step]], None]) -> None:
+        """`tell` hears of what ended with a record that was buried unread."""
         self.stops: Stops = NOTHING_STOPPED  #: as they were a second ago at most
         self._app = app
         self._intake = intake
         self._gate = gate
-        self._lanes: Lanes[Arrival] = Lanes(lambda _: app.in_flight)
+        self._tell = tell
+        self._lanes: Lanes[Arrival] = Lanes(app.in_flight, WIDEST * app.in_flight)
         self._poison: list[Record] = []
         self._again: deque[Record] = deque()  # their claims were lost
         self._to_send: list[Held] = []  # what was taken when a service went away in mid-turn is kept for the next
@@ -44,21 +48,26 @@ class Taking:
     def take(self, room: int) -> tuple[list[Held], list[Sent]]:
         """Those to send, and those whose outcome is known without a send. With `room` 0 nothing new is begun."""
         reads = room > 0 and not self.stops.everything
-        self._sort(self._intake.take(self._gate.room(self._lanes.room()) if reads else 0, WAIT))
+        wait = AT_ONCE if reads and self._lanes.ready(self._app.now()) else WAIT
+        self._sort(self._intake.take(self._gate.room(self._lanes.room()) if reads else 0, wait))
         self._look_for_stops()
         self._bury()
         if room > 0 and not self.stops.everything:
             self._begin(self._app.now())  # after the wait: what was published during it is not early
         to_send, self._to_send = self._to_send, []
         to_settle, self._to_settle = self._to_settle, []
+        self._intake.begin([held.record for held in (*to_send, *(one.held for one in to_settle))])
         return to_send, to_settle
 
     def settled(self, sent: Iterable[Sent], it: Settled) -> None:
         """Their lanes have room again, and those whose claims were lost are asked for again."""
         still = {id(one) for one in it.left}
         self._again.extend(it.again)
+        ended = [one for one in sent if id(one) not in still]
         with self._counting:
-            self._lanes.end(Counter(one.held.claim.envelope.channel for one in sent if id(one) not in still))
+            self._lanes.end(Counter(one.held.claim.envelope.channel for one in ended))
+            answered = Counter(one.held.claim.envelope.channel for one in ended if not _is_deferred(one))
+            self._lanes.answered(answered, self._app.now())
 
     def _begin(self, now: datetime) -> None:
         if self.stops != NOTHING_STOPPED:
@@ -84,7 +93,9 @@ class Taking:
 
     def _bury(self) -> None:
         if self._poison:
-            buried = bury(self._poison, now=self._app.now(), store=self._app.store, road=self._app.road)
+            app = self._app
+            buried, ended = bury(self._poison, now=app.now(), store=app.store, staging=app.staging, road=app.road)
+            self._tell(ended)
             gone = {id(record) for record in buried}
             self._poison = [record for record in self._poison if id(record) not in gone]
             self._intake.finish(buried)
@@ -141,6 +152,10 @@ class Taking:
 
 def _are_suspects_among(some: Iterable[Held]) -> bool:
     return any(held.claim.takeovers >= SUSPECT for held in some)
+
+
+def _is_deferred(one: Sent) -> bool:
+    return isinstance(one.outcome, Failure) and one.outcome.kind is FailureKind.DEFERRED
 
 
 def channel_of(arrival: Arrival) -> Channel:

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from healthnotify.domain.lanes import LATELY, PATIENCE, Lanes
+from healthnotify.domain.lanes import AT_A_TIME, LATELY, PATIENCE, SPAN, Lanes
 from healthnotify.domain.model import Channel
 from tests.builders import NOON
 
 MAIL, HOOK = Channel.EMAIL, Channel.WEBHOOK
 
 
-def lanes(size=2, most_waiting=6):
-    return Lanes(lambda _: size, most_waiting=most_waiting)
+def lanes(size=2, most_waiting=6, most=None):
+    return Lanes(size, most or size, most_waiting=most_waiting)
 
 
 def fill(one, channel, number, now=NOON):
@@ -83,3 +83,47 @@ def test_who_gives_way(waited, mail_came, under_way, waiting, put_off):
 
     assert len(found) == put_off
     assert set(found) <= set(hooks)
+
+
+def answered_lately(it, channel, number, now=NOON):
+    it.answered({channel: 0}, now - SPAN)
+    it.answered({channel: number}, now - SPAN)
+    it.answered({channel: 0}, now)
+
+
+def test_a_lane_is_as_wide_as_its_channel_is_fast():
+    it = lanes(size=2, most=100)
+    assert it.room_in(MAIL, NOON) == 2
+    answered_lately(it, MAIL, 40)
+    assert it.room_in(MAIL, NOON) == 40
+    assert it.room_in(HOOK, NOON) == 2
+    answered_lately(it, MAIL, 400)
+    assert it.room_in(MAIL, NOON) == 100
+
+
+def test_a_lane_that_has_stood_still_is_narrow_again():
+    it = lanes(size=2, most=100)
+    answered_lately(it, MAIL, 40)
+
+    assert it.room_in(MAIL, NOON + PATIENCE - SPAN) == 40
+    assert it.room_in(MAIL, NOON + PATIENCE) == 2
+
+
+def test_only_the_slowest_gives_way():
+    it = lanes(size=1, most_waiting=6)
+    mails, hooks = fill(it, MAIL, 4), fill(it, HOOK, 2)
+    answered_lately(it, MAIL, 1, NOON + PATIENCE)
+    it.begin({MAIL: 1, HOOK: 1})
+
+    assert it.overstayed(NOON + PATIENCE) == hooks
+    answered_lately(it, HOOK, 1, NOON + PATIENCE)
+    assert it.overstayed(NOON + PATIENCE) == mails  # the longer line, when both move alike
+
+
+def test_only_so_many_give_way_at_a_time():
+    it = lanes(most_waiting=2 * AT_A_TIME)
+    it.go(fill(it, MAIL, 1))
+    hooks = fill(it, HOOK, 2 * AT_A_TIME)
+    it.begin({HOOK: 2})
+
+    assert it.overstayed(NOON + PATIENCE) == hooks[:AT_A_TIME]
