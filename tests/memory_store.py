@@ -13,6 +13,9 @@ class TestedMemory(MemoryStore):
     def state(self, key):
         return self.rows[key].state
 
+    def letters_of(self, key):
+        return [one.reason for one in self.dead_letters if one.envelope and one.envelope.id == key]
+
     def user_ids(self):
         return list(self.people)
 

@@ -4,7 +4,7 @@ from django.db.models import F
 
 from healthnotify.apps.notifications import stopping
 from healthnotify.apps.notifications.asking import write_down
-from healthnotify.apps.notifications.dead_letters import expire
+from healthnotify.apps.notifications.dead_letters import expire, letters
 from healthnotify.apps.notifications.models import Notification
 from healthnotify.apps.notifications.redrive import Chosen, redrive
 from healthnotify.apps.notifications.store import PostgresStore
@@ -41,6 +41,9 @@ class TestedPostgres(PostgresStore):
 
     def state(self, key):
         return Notification.objects.get(id=key).state
+
+    def letters_of(self, key):
+        return [one["reason"] for one in letters(key)]
 
     def deactivate(self, user_id):
         User.objects.filter(id=user_id).update(active=False)

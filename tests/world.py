@@ -15,6 +15,7 @@ from healthnotify.domain.budget import RetryBudget
 from healthnotify.domain.model import Channel
 from healthnotify.domain.retry_policy import RetryPolicy
 from healthnotify.pipeline import build, deliver
+from healthnotify.pipeline.bury import bury
 from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.pipeline.publish import publish
 from healthnotify.pipeline.retry import retry
@@ -108,6 +109,9 @@ class World:
         if settled:
             self.retries.finish(records)
         return steps
+
+    def bury(self, *records):
+        return bury(records, now=self.now, store=self.store, staging=self.staging, road=self.road)
 
     def sweep(self):
         return sweep(now=self.now, limit=100, store=self.store, staging=self.staging, road=self.road, patience=PATIENCE)

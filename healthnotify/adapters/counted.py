@@ -115,6 +115,10 @@ class WatchedIntake:
             self._pulse.consumed()
         return records
 
+    def begin(self, records: Sequence[Record]) -> None:
+        """See `ports.Intake`."""
+        self._intake.begin(records)
+
     def finish(self, records: Sequence[Record]) -> None:
         """See `ports.Intake`."""
         if records:

@@ -11,6 +11,7 @@ class _Partition:
 
     order: deque[int] = field(default_factory=deque)  #: ascending, from the lowest unfinished one on
     out: dict[int, object] = field(default_factory=dict)  #: unfinished offset -> its delivery
+    begun: set[int] = field(default_factory=set)  #: of these, those that somebody works on
     next: int | None = None  #: the offset after the last one taken
     committed: int | None = None
 
@@ -56,15 +57,22 @@ class OffsetTracker:
         here.next = offset + 1
         return True
 
+    def begin(self, partition: int, offset: int, delivery: object) -> None:
+        """Note that somebody works on it, who will finish it; as `finish`, of no effect for an earlier assignment."""
+        here = self._partitions.get(partition)
+        if here is not None and here.out.get(offset) is delivery:
+            here.begun.add(offset)
+
     def finish(self, partition: int, offset: int, delivery: object) -> None:
         """Note that it is settled; of no effect for a delivery of an earlier assignment, or twice."""
         here = self._partitions.get(partition)
         if here is not None and here.out.get(offset) is delivery:
             del here.out[offset]
+            here.begun.discard(offset)
 
-    def unfinished(self, partitions: Collection[int]) -> int:
-        """How many records of these partitions are out."""
-        return sum(len(here.out) for p, here in self._partitions.items() if p in partitions)
+    def in_the_works(self, partitions: Collection[int]) -> int:
+        """How many records of these partitions somebody works on: others are out, too, but only wait."""
+        return sum(len(here.begun) for p, here in self._partitions.items() if p in partitions)
 
     def committable(self) -> dict[int, int]:
         """Offset to commit for each partition where it is ahead of the one last committed."""

@@ -183,7 +183,14 @@ class DeadLetter:
 
     reason: str
     envelope: Envelope | None = None
-    record: Record | None = None  #: what was received, when it is not ours
+    record: Record | None = None  #: what was received, when it is not ours or was not read
+
+    @property
+    def unread_at(self) -> Position | None:
+        """Where the record lay that was buried unread because it kills the process: it may have been ours."""
+        if self.record is None or not isinstance(self.record.content, Poison):
+            return None
+        return self.record.position if self.reason.startswith(KILLS_THE_PROCESS) else None
 
 
 @dataclass(frozen=True, slots=True)

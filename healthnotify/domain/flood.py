@@ -51,8 +51,8 @@ class Flood:
         return self._why()
 
     def room(self) -> int:
-        """How many may be taken so that even if all of them are dead letters it ends just past the rule: and as many more
-        as have lately been good without exception, because a flood is rare and small batches are dear."""
+        """How many may be taken so that even if all of them are dead letters it ends just past the rule; and as many
+        more as have lately been good without exception, because a flood is rare and small batches are dear."""
         return max(1, self.rule.in_a_row + 1 - self.in_a_row + self.good)
 
     def _why(self) -> str | None:

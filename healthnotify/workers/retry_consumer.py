@@ -31,7 +31,8 @@ async def run(loop: Loop, app: App) -> None:
     def act() -> list[Step]:
         held.extend(intake.take(gate.room(app.batch - len(held)), WAIT))
         now = app.now()
-        finish(buried := bury(held, now=now, store=app.store, road=app.road))
+        buried, ended = bury(held, now=now, store=app.store, staging=app.staging, road=app.road)
+        finish(buried)
         ours = list(held)
         envelopes = [record.content for record in ours if isinstance(record.content, Envelope)]
         steps, settled = retry(
@@ -49,7 +50,7 @@ async def run(loop: Loop, app: App) -> None:
         if settled:
             finish([record for record in ours if isinstance(record.content, Envelope)])
         due = {"now": now, "limit": app.batch, "stops": app.store.stops()}
-        return steps + publish(DueIndex.RETRY, store=app.store, staging=app.staging, road=app.road, **due)
+        return ended + steps + publish(DueIndex.RETRY, store=app.store, staging=app.staging, road=app.road, **due)
 
     try:
         await loop.every(timedelta(0), act)

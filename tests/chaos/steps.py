@@ -88,7 +88,7 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
 OWN_NAMES: Final = {("road", "bury"): "bury_on_road", ("store", "due"): "due_from_store"}
 
 #: Calls that change nothing outside of the process.
-QUIET: Final = frozenset({"close", "assigned", "ping", "provider"})
+QUIET: Final = frozenset({"begin", "close", "assigned", "ping", "provider"})
 
 
 def every_step() -> Iterator[str]:

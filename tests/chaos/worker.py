@@ -19,7 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from healthnotify import bootstrap  # noqa: E402
-from healthnotify.adapters.kafka import KafkaRoad, ensure_topics, intake  # noqa: E402
+from healthnotify.adapters.kafka import KafkaRoad, ensure_topics, member  # noqa: E402
 from healthnotify.domain.breaker import BreakerRule  # noqa: E402
 from healthnotify.domain.flood import Flood, FloodRule  # noqa: E402
 from healthnotify.domain.model import Channel  # noqa: E402
@@ -123,8 +123,8 @@ def work(name: str, order: Mapping[str, Any]) -> None:
     note, takes = (Path(order[key]) if key in order else None for key in ("note", "takes"))
     publish.HIDE = HIDE
     deliver.STOP_REST = sending.STOP_REST = STOP_REST  # both names are read
-    for protocol, its in intake.PROTOCOLS.items():
-        intake.PROTOCOLS = {**intake.PROTOCOLS, protocol: {**its, **order.get("consumer", {})}}
+    for protocol, its in member.PROTOCOLS.items():
+        member.PROTOCOLS = {**member.PROTOCOLS, protocol: {**its, **order.get("consumer", {})}}
     loop.LONGEST_PAUSE = LONGEST_PAUSE
     floodgate.USUAL = FLOOD
     floodgate.Flood = partial(Flood, FLOOD)  # type: ignore[misc, assignment]

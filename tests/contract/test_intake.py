@@ -1,7 +1,10 @@
 """What every intake promises, on the twin and on the real Kafka; and what only real groups can do."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +16,7 @@ from healthnotify.adapters.kafka import KafkaIntake, KafkaRoad, KafkaSettings
 from healthnotify.domain.delivery import Envelope, Poison
 from healthnotify.domain.errors import Unavailable
 from healthnotify.embedded import kafka
+from healthnotify.embedded.process import descendants
 from healthnotify.pipeline.ports import Intake, Topic
 from tests.kafka_fixture import (
     AT_ONCE,
@@ -214,22 +218,41 @@ def wait_for_assignment(intake: Intake) -> bool:
 
 
 @pytest.mark.kafka
-def test_a_partition_that_is_revoked_waits_for_its_unfinished_records(
+def test_a_partition_that_is_revoked_waits_for_its_records_that_are_in_the_works(
     kafka_side: KafkaSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = kafka_side.intake(), kafka_side.intake()
     announce(kafka_side, 12)
     held = take(first, 12)
-    drain_began = threading.Event()
-    ask = first._tracker.unfinished
-    monkeypatch.setattr(first._tracker, "unfinished", lambda ours: drain_began.set() or ask(ours))
+    first.begin(held)
+    drain = drain_of(first, monkeypatch)
 
     with Reader(first), Reader(second) as newcomer:
-        assert drain_began.wait(PATIENCE)
+        assert drain.wait(PATIENCE)
         first.finish(held)
         wait_until(lambda: announce(kafka_side, 3) and newcomer.taken, "the newcomer got no partition")
 
     assert not {r.position for r in newcomer.taken} & {r.position for r in held}
+
+
+def drain_of(intake: KafkaIntake, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when it waits for what is in the works."""
+    began, ask = threading.Event(), intake._tracker.in_the_works
+    monkeypatch.setattr(intake._tracker, "in_the_works", lambda ours: began.set() or ask(ours))
+    return began
+
+
+@pytest.mark.kafka
+def test_nobody_waits_for_what_is_not_begun(kafka_side: KafkaSide) -> None:
+    patient = KafkaIntake(kafka_side.settings, Topic.DAILY, drain=LONG)
+    announce(kafka_side, 12)
+    waiting = take(patient, 12)
+
+    with Reader(patient), Reader(kafka_side.intake()) as newcomer:
+        wait_until(lambda: newcomer.taken, "it waited for what nobody works on")
+    patient.close()
+
+    assert {r.position for r in newcomer.taken} <= {r.position for r in waiting}
 
 
 @pytest.mark.kafka
@@ -237,6 +260,7 @@ def test_what_outlasts_the_drain_is_delivered_to_the_new_owner(kafka_side: Kafka
     slow = KafkaIntake(kafka_side.settings, Topic.DAILY, drain=timedelta(seconds=0.1))
     announce(kafka_side, 12)
     held = take(slow, 12)
+    slow.begin(held)
 
     with Reader(slow), Reader(kafka_side.intake()) as newcomer:
         wait_until(lambda: newcomer.taken, "the newcomer got nothing")
@@ -297,6 +321,43 @@ def test_a_cluster_without_the_new_protocol_is_served_with_the_classic_one(lone_
     assert set(contents(records)) == set(sent)
     places = {record.position for record in records}
     assert lone_side.road.passed(list(places)) == places
+
+
+@contextmanager
+def frozen(broker: kafka.KafkaBroker) -> Iterator[None]:
+    """It answers nothing, and nobody is told that it does not."""
+    every = [*descendants(broker.pid), broker.pid]
+    for pid in every:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in every:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.kafka
+def test_a_last_commit_that_nobody_answers_keeps_nobody_from_taking(
+    lone_side: KafkaSide, lone_broker: kafka.KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classic = replace(lone_side.settings, group_protocol="classic")
+    first = KafkaIntake(classic, Topic.DAILY, drain=LONG)
+    announce(lone_side, 6)
+    held = take(first, 6)
+    first.begin(held)
+    drain, goes_on = drain_of(first, monkeypatch), threading.Event()
+    monkeypatch.setattr(first, "_pause", lambda *_, **__: drain.is_set() and goes_on.set())
+
+    with Reader(first), Reader(KafkaIntake(classic, Topic.DAILY)) as newcomer:
+        assert drain.wait(PATIENCE)
+        with frozen(lone_broker):
+            first.finish(held)
+            assert goes_on.wait(5), "it waits for the answer"
+        wait_until(lambda: announce(lone_side, 3) and newcomer.taken, "the newcomer got no partition")
+    first.close()
+    newcomer.intake.close()
+
+    assert not {r.position for r in newcomer.taken} & {r.position for r in held}
 
 
 @pytest.mark.kafka

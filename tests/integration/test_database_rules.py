@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from healthnotify.apps.database import rows
-from healthnotify.apps.notifications.store import building, planning, road, sweeping
+from healthnotify.apps.notifications.store import building, burial, planning, road, sweeping
 from healthnotify.apps.users import people
 from healthnotify.domain.lifecycle import BEGINNING, MOVES, State
 from healthnotify.pipeline.ports import DueIndex
@@ -117,6 +117,8 @@ def test_completed_without_an_acceptance_is_refused(entry):
         ("notifications_on_the_road", sweeping.STILL),
         ("notifications_redriven", sweeping.REDRIVEN),
         ("notifications_to_expire", sweeping.EXPIRE),
+        ("notifications_on_the_road", burial.REFUSE),
+        ("notifications_on_the_road", burial.GIVE_UP),
     ],
 )
 def test_every_due_scan_has_its_partial_index(index, statement):
@@ -129,6 +131,11 @@ def test_every_due_scan_has_its_partial_index(index, statement):
         "reason": "x",
         "channels": [],
         "categories": [],
+        "topics": ["x"],
+        "partitions": [0],
+        "offsets": [0],
+        "failure": None,
+        "retry": "x",
     }
     execute("SET LOCAL enable_seqscan = off")
     execute("SET LOCAL enable_bitmapscan = off")

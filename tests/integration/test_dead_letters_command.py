@@ -12,14 +12,24 @@ from healthnotify import bootstrap
 from healthnotify.apps.access.models import AuditEntry
 from healthnotify.apps.notifications import dead_letters, holding, models
 from healthnotify.apps.notifications.evidence import evidence
+from healthnotify.apps.notifications.life import life
 from healthnotify.apps.notifications.models import Move, Notification
 from healthnotify.commands import redriving
 from healthnotify.commands.redriving import Wanted, bring_back
-from healthnotify.domain.delivery import OUTCOME_UNKNOWN, DeadLetter, Failure, FailureKind, Poison, Position, Record
+from healthnotify.domain.delivery import (
+    KILLS_THE_PROCESS,
+    OUTCOME_UNKNOWN,
+    DeadLetter,
+    Failure,
+    FailureKind,
+    Poison,
+    Position,
+    Record,
+)
 from healthnotify.domain.lifecycle import Event, State
 from healthnotify.domain.model import Channel
 from healthnotify.domain.redriving import Obstacle
-from healthnotify.pipeline.ports import Topic
+from healthnotify.pipeline.ports import Announced, DueIndex, Topic
 from tests.builders import NOON, a_person, a_preference, record_of, staged
 from tests.postgres_store import TestedPostgres
 from tests.store_steps import LATER, MINUTE, failed, refused
@@ -157,6 +167,52 @@ def test_an_id_that_nobody_knows_is_shown_as_what_was_buried(store):
 
     assert [row["place"] for row in rows_of("show", str(stray.id))] == ["notifications.daily:3:17"]
     assert rows_of("list")[0]["dead_letter"] == str(stray.id)
+
+
+def killed(store, at=LATER):
+    """One of ours, whose record was buried unread."""
+    (entry,) = staged(store)
+    store.published(DueIndex.DAILY, [Announced(record_of(entry), PLACE)], at)
+    poison(store, reason=f"{KILLS_THE_PROCESS}: 3 processes have ended over it", at=at)
+    return entry
+
+
+def test_what_was_buried_unread_is_told_as_the_notification_behind_it_and_accounted_for(store):
+    entry = killed(store)
+
+    (row,) = rows_of("list")
+    (letter,) = rows_of("show", str(entry.id))
+    chapters = life(entry.id).chapters
+
+    assert (row["dead_letter"], row["reason"], row["attempts"]) == (str(entry.id), KILLS_THE_PROCESS, 1)
+    assert (letter["place"], letter["attempt"]) == ("notifications.daily:3:17", 1)
+    assert [one.words for one in chapters][-2:] == [
+        "try 1 failed: kills_the_process",
+        "given up: kills_the_process; its dead letter is kept",
+    ]
+    proof = evidence()
+    assert (proof.balances, proof.planned, proof.failed, proof.unaccounted) == (True, 1, 1, 0)
+    assert proof.unknown_outcomes == (entry.id,)
+
+
+def test_it_is_brought_back_when_a_second_copy_is_accepted(store):
+    entry = killed(store)
+
+    assert counts(str(entry.id))[1] == 1
+    assert states() == ["FAILED"]
+    assert counts(str(entry.id), "--accept-duplicates") == ({"brought back": 1}, 0)
+
+    assert [due.id for due in store.redriven(9)] == [entry.id]
+    assert evidence().balances
+
+
+def test_its_letter_stays_as_a_proof_when_it_has_expired(store, now):
+    entry = killed(store)
+
+    dead_letters.expire(now, by="command", at=now)
+
+    assert [(one["topic"], one["expired_at"]) for one in dead_letters.letters(entry.id)] == [(None, now)]
+    assert evidence().balances
 
 
 # redrive

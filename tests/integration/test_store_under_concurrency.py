@@ -5,9 +5,10 @@ from datetime import timedelta
 from threading import Barrier
 from uuid import uuid4
 
-from healthnotify.domain.delivery import Accepted, Answer
+from healthnotify.domain.delivery import KILLS_THE_PROCESS, Accepted, Answer, DeadLetter, Poison, Position, Record
 from healthnotify.pipeline.plan import plan
-from tests.builders import NOON, PLANNING, a_person, ask, staged
+from healthnotify.pipeline.ports import Announced, DueIndex, Topic
+from tests.builders import NOON, PLANNING, a_person, ask, record_of, staged
 
 MINUTE = timedelta(minutes=1)
 LATER = NOON + 6 * MINUTE
@@ -70,3 +71,26 @@ def test_a_takeover_and_a_late_success_end_in_one_completion(committed):
     assert len(steps) == 1
     assert second.answer in (Answer.AMBIGUOUS, Answer.TERMINAL)
     assert committed.claim([ask(entry)], LATER + 9 * MINUTE, LATER + 10 * MINUTE)[0].answer is Answer.TERMINAL
+
+
+def test_a_burial_and_a_claim_at_once_end_it_or_leave_it_to_the_holder_and_never_both(committed):
+    """Half of them lie at places that are buried unread while somebody, who was given them before, claims them."""
+    entries = staged(committed, [a_person() for _ in range(60)])
+    announced = [Announced(record_of(one), Position(Topic.DAILY, 0, at)) for at, one in enumerate(entries)]
+    committed.published(DueIndex.DAILY, announced, LATER)
+    reason = f"{KILLS_THE_PROCESS}: 3"
+    letters = [DeadLetter(reason, record=Record(one.position, Poison(b"unread", reason))) for one in announced]
+
+    def act(index):
+        if index:
+            return committed.claim([ask(entry) for entry in reversed(entries)], LATER, LATER + MINUTE)
+        return [step for some in range(0, 60, 10) for step in committed.bury(letters[some : some + 10], LATER)]
+
+    steps, claims = at_once(2, act)
+
+    ended = {step.id for step in steps}
+    claimed = {claim.envelope.id for claim in claims if claim.answer is Answer.CLAIMED}
+    assert ended | claimed == {entry.id for entry in entries}
+    assert not ended & claimed
+    assert {committed.state(key) for key in ended} <= {"FAILED"}
+    assert {committed.state(key) for key in claimed} <= {"PENDING"}

@@ -6,7 +6,7 @@ from tests.model import ledger
 from tests.model.cache import emptied, entry_of, latest, news_of, put, told
 from tests.model.consumer import EVENT, FAULT, FREE, Step
 from tests.model.progress import reached
-from tests.model.scenarios import CRASH, FLUSH, LEASE, REBALANCE, REPORT, ROLLBACK, Protocol, Scenario
+from tests.model.scenarios import CRASH, FLUSH, KILLS, LEASE, REBALANCE, REPORT, ROLLBACK, Protocol, Scenario
 from tests.model.world import (
     ACCEPTED,
     ANNOUNCE,
@@ -141,6 +141,8 @@ def happening(w: World, s: Scenario, p: Protocol) -> Iterator[Step]:
     if w.faults:
         yield from _crashes(w, s, p)
         yield from _losses(w, s)
+        if KILLS in s.kinds and not w.deadly:
+            yield ("everybody", "cannot read it", 0, None, None), FAULT, w._replace(deadly=True)
 
 
 def _time(w: World, s: Scenario, p: Protocol) -> Iterator[Step]:
@@ -172,7 +174,8 @@ def _operator(w: World) -> Iterator[Step]:
         after = row and ledger.redrive(row)
         if after is not None and after is not row:
             left = (w.events[0] - 1, w.events[1])
-            yield ("operator", "redrive", n, after.attempt, None), EVENT, set_row(w, n, after)._replace(events=left)
+            mended = set_row(w, n, after)._replace(events=left, deadly=False)
+            yield ("operator", "redrive", n, after.attempt, None), EVENT, mended
 
 
 def _crashes(w: World, s: Scenario, p: Protocol) -> Iterator[Step]:

@@ -13,9 +13,11 @@ from tests.model.world import (
     ACCEPTED,
     ASK,
     BURY,
+    DAILY,
     DEFERRED,
     DONE,
     EARLY,
+    END,
     EXPIRED,
     HAND,
     IN_TIME,
@@ -33,6 +35,7 @@ from tests.model.world import (
     append,
     bury,
     fresh_claim,
+    is_being_recorded,
     raised,
     set_job,
     set_row,
@@ -51,7 +54,8 @@ def steps(w: World, s: Scenario, p: Protocol) -> Iterator[Step]:
     for who, member in enumerate(w.members):
         name = "consumer" if who == 0 else "old consumer"
         for i, job in enumerate(member.jobs):
-            yield from ACTS[job.step](w, s, p, who, i, job, name)
+            deadly = w.deadly and who == 0 and job.step == ASK and w.rows[job.n] is not None
+            yield from (_unread if deadly else ACTS[job.step])(w, s, p, who, i, job, name)
 
 
 def _ask(w: World, s: Scenario, p: Protocol, who: int, i: int, job: Job, name: str) -> Iterator[Step]:
@@ -244,6 +248,25 @@ def _bury(w: World, s: Scenario, p: Protocol, who: int, i: int, job: Job, name: 
     yield (name, "announce", job.n, job.attempt, "dead-letter"), FREE, after
 
 
+def _unread(w: World, s: Scenario, p: Protocol, who: int, i: int, job: Job, name: str) -> Iterator[Step]:
+    """Three have died over it, which takes longer than to record where it lies."""
+    if not is_being_recorded(w, job.n):
+        after = set_job(bury(w, job.n), who, i, job._replace(step=END))
+        yield (name, "bury", job.n, None, "dead-letter"), FREE, after
+
+
+def _end(w: World, s: Scenario, p: Protocol, who: int, i: int, job: Job, name: str) -> Iterator[Step]:
+    """The record is buried unread: the notification behind it ends with it."""
+    row = w.rows[job.n]
+    assert row is not None
+    after = ledger.end_unread(row, DAILY, job.offset, p)
+    label = (name, "end", job.n, None, after is not row)
+    yield _moved(w, who, i, job, label, after)
+    if w.faults and REPLY in s.kinds and after is not row:
+        again = set_job(set_row(w, job.n, after), who, i, job._replace(step=ASK))
+        yield (name, "end unheard", job.n, None, True), FAULT, again
+
+
 def _moved(w: World, who: int, i: int, job: Job, label: Label, after: object) -> Step:
     """With the row changed and the cache to be told; or, where nothing moved, finished."""
     row = w.rows[job.n]
@@ -261,6 +284,7 @@ ACTS: dict[str, Callable[..., Iterator[Step]]] = {
     RETURN: _return,
     TELL: _tell,
     BURY: _bury,
+    END: _end,
     "late report": _late_report,
     DONE: lambda *_: iter(()),
 }

@@ -17,6 +17,7 @@ from tests.model.world import (
     DEFERRED,
     DONE,
     EARLY,
+    END,
     EXPIRED,
     GIVE_UP,
     IDLE,
@@ -34,6 +35,7 @@ from tests.model.world import (
     World,
     append,
     bury,
+    is_being_recorded,
     set_job,
     set_row,
 )
@@ -48,7 +50,9 @@ def deciding(w: World, s: Scenario, p: Protocol) -> Iterator[Step]:
         row = w.rows[job.n]
         assert row is not None
         if job.step == DECIDE:
-            yield _decide(w, s, p, i, job, row)
+            yield from _unread(w, i, job) if w.deadly else (_decide(w, s, p, i, job, row),)
+        elif job.step == END:
+            yield from _recorded(w, s, i, job, "end", ledger.end_unread(row, RETRIES, job.offset, p))
         elif job.step == WAIT:
             yield from _recorded(w, s, i, job, "wait", ledger.wait(row, job.attempt))
         elif job.step == CANCEL:
@@ -60,6 +64,13 @@ def deciding(w: World, s: Scenario, p: Protocol) -> Iterator[Step]:
         elif job.step == TELL:
             label = (ME, "follow", job.n, job.news and job.news.state, None)
             yield label, FREE, set_job(told(w, job.n, job.news), -1, i, job._replace(step=DONE))
+
+
+def _unread(w: World, i: int, job: Job) -> Iterator[Step]:
+    """As the consumer's."""
+    if not is_being_recorded(w, job.n):
+        after = set_job(bury(w, job.n), -1, i, job._replace(step=END))
+        yield (ME, "bury", job.n, None, "dead-letter"), FREE, after
 
 
 def _decide(w: World, s: Scenario, p: Protocol, i: int, job: Job, row: Row) -> Step:

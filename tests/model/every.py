@@ -4,7 +4,7 @@ from functools import cache
 
 from healthnotify.domain.routing import Promise
 from tests.model.cache import waits
-from tests.model.scenarios import AS_CODED, CRASH, FLUSH, REPLY, REPORT, ROLLBACK, Scenario
+from tests.model.scenarios import AS_CODED, CRASH, FLUSH, KILLS, REPLY, REPORT, ROLLBACK, Scenario
 from tests.model.search import Found, search
 from tests.model.world import ACCEPTED, DAILY, PERMANENT, RETRIES, TRANSIENT, World
 
@@ -73,6 +73,32 @@ SEARCHES = (
             sweeps=True,
             outcomes=(ACCEPTED,),
             most_records=8,
+        ),
+        2_000,
+    ),
+    (
+        Scenario(
+            "an e-mail that kills whoever reads it",
+            tries=1,
+            faults=2,
+            cached=True,
+            sweeps=True,
+            outcomes=IT_DEPENDS,
+            kinds=frozenset({KILLS, CRASH, REPLY, REPORT}),
+        ),
+        2_000,
+    ),
+    (
+        Scenario(
+            "a text that kills whoever reads it, and is brought back",
+            TEXT,
+            tries=1,
+            faults=2,
+            redrives=1,
+            sweeps=True,
+            on_the_road=True,
+            outcomes=IT_DEPENDS,
+            kinds=frozenset({KILLS, CRASH}),
         ),
         2_000,
     ),

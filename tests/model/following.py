@@ -22,6 +22,7 @@ SILENT = (
     "clear and read",
     "put and warm",
     "put overdue",
+    "cannot read it",
 )
 #: The retry consumer decides, and publishes what is due again: for the model these are two.
 ONE_PROCESS = {"retry consumer": ("retry consumer", "republisher")}

@@ -64,6 +64,7 @@ def unfinished(w: World, committed: tuple[int, int]) -> Iterator[str]:
                 row is not None
                 and row.state not in ENDED
                 and record not in log[upto:]
+                and not (w.deadly and w.buried[record[0]])
                 and is_open(w, row, *record, committed)
             ):
                 yield f"{topic} {record}"

@@ -12,6 +12,7 @@ from tests.model.world import (
     FAILED,
     NO_LEASE,
     PENDING,
+    PERMANENT,
     RAN_OUT,
     RETRIES,
     RETRY,
@@ -38,7 +39,7 @@ def claim(row: Row, attempt: int, mine: int, p: Protocol) -> Answered:
     """CLAIM."""
     if _is_free(row, attempt):
         taken = _entered(row)
-        but = {"claim": mine, "lease": RUNS, "failure": "", "due": False, "doubt": False}
+        but = {"claim": mine, "lease": RUNS, "failure": "", "due": False, "doubt": False, "unread": False}
         if p.claims_in_memory_only:
             return Answer.CLAIMED, row
         return Answer.CLAIMED, taken._replace(attempt=row.attempt if p.claims_without_attempt else attempt, **but)
@@ -52,7 +53,8 @@ def claim(row: Row, attempt: int, mine: int, p: Protocol) -> Answered:
         return Answer.AMBIGUOUS if row.doubt else Answer.CLAIMED, row._replace(lease=RUNS)
     if row.lease == RUNS:
         return Answer.BUSY, row
-    return Answer.AMBIGUOUS, move(row, Event.TAKEN_OVER, claim=mine, lease=RUNS, doubt=p.remembers_doubt)
+    but = {"claim": mine, "lease": RUNS, "doubt": p.remembers_doubt, "unread": False}
+    return Answer.AMBIGUOUS, move(row, Event.TAKEN_OVER, **but)
 
 
 def put_off(row: Row, attempt: int, mine: int) -> Row | None:
@@ -112,6 +114,18 @@ def give_up(row: Row, attempt: int) -> Row:
     return move(row, Event.GAVE_UP) if is_undecided(row, attempt) else row
 
 
+def end_unread(row: Row, topic: str, offset: int, p: Protocol) -> Row:
+    """REFUSE and GIVE_UP of a burial, in one transaction: what has its last record there, and nobody has in hand."""
+    if row.place != (topic, offset) or p.leaves_what_is_buried:
+        return row
+    handed_on = bool(row.failure) and topic == RETRIES
+    if row.state == PENDING and (handed_on or (not row.failure and (not row.claim or row.unread))):
+        failure = PERMANENT if p.brings_back_what_is_buried else UNKNOWN  # it counts as perhaps sent
+        but = {"claim": 0, "lease": NO_LEASE, "doubt": False, "unread": False, "failure": failure}
+        row = move(row, Event.REFUSED, attempt=row.attempt + (not row.claim), **but)
+    return move(row, Event.GAVE_UP) if row.state == RETRY and not row.due else row
+
+
 def cancel(row: Row) -> Row:
     """CANCEL: what consumers hold is not touched."""
     return move(row, Event.CANCELLED, due=False) if row.state in (STAGED, RETRY) else row
@@ -133,7 +147,7 @@ def published(row: Row, index: str, attempt: int, offset: int | None, p: Protoco
 def swept(row: Row, topic: str, offset: int) -> Row:
     """SWEPT: what a consumer was fast enough to take is left alone."""
     if row.state == PENDING and row.lease != RUNS:
-        return move(row, Event.REPUBLISHED, place=(topic, offset))
+        return move(row, Event.REPUBLISHED, place=(topic, offset), unread=bool(row.claim))
     if row.state == RETRY and not row.due and topic == RETRIES:
         return row._replace(place=(topic, offset))
     return row
@@ -171,4 +185,5 @@ def _is_mine(row: Row, mine: int, p: Protocol) -> bool:
 def _returned(row: Row) -> Row:
     deferred = row.failure == DEFERRED
     event = Event.DEFERRED if deferred else Event.REFUSED
-    return move(row, event, claim=0, lease=NO_LEASE, doubt=False, uncounted=row.uncounted + deferred)
+    but = {"claim": 0, "lease": NO_LEASE, "doubt": False, "unread": False}
+    return move(row, event, uncounted=row.uncounted + deferred, **but)

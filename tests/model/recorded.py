@@ -8,11 +8,17 @@ from healthnotify.domain.routing import PROMISES
 from healthnotify.pipeline.ports import DueIndex, Topic
 from tests.builders import a_person, a_preference
 from tests.model.recording import SpyChannel, SpyIntake, SpyRoad, SpyStaging, SpyStore, Trace
-from tests.model.scenarios import Scenario
+from tests.model.scenarios import ALL_FAULTS, Scenario
 from tests.world import World
 
 
-def scenario(channel: Channel = Channel.EMAIL, notifications: int = 1, *, cached: bool = True) -> Scenario:
+def scenario(
+    channel: Channel = Channel.EMAIL,
+    notifications: int = 1,
+    *,
+    cached: bool = True,
+    kinds: frozenset[str] = ALL_FAULTS,
+) -> Scenario:
     """All that the model can do, with offsets and commits as they are; without a cache when Redis is away."""
     return Scenario(
         "a record",
@@ -25,6 +31,7 @@ def scenario(channel: Channel = Channel.EMAIL, notifications: int = 1, *, cached
         deferrals=2,
         withholds=True,
         cached=cached,
+        kinds=kinds,
         exact=True,
     )
 
@@ -92,6 +99,10 @@ class RecordedWorld(World):
     def retry(self, dice=0.5):
         with self.acting("retry consumer"):
             return super().retry(dice)
+
+    def bury(self, *records):
+        with self.acting("retry consumer" if records[0].position.topic == Topic.RETRY else "consumer"):
+            return super().bury(*records)
 
     def sweep(self):
         with self.acting("sweeper"):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from healthnotify.adapters.memory.road import MemoryIntake
-from healthnotify.domain.delivery import OUTCOME_UNKNOWN, Accepted, FailureKind
+from healthnotify.domain.delivery import OUTCOME_UNKNOWN, Accepted, DeadLetter, FailureKind
 from healthnotify.domain.routing import settled
 from healthnotify.pipeline.ports import Topic
 
@@ -107,6 +107,17 @@ class SpyStore(Spy):
         asked = {one.envelope.id: one.envelope.attempt for one in letters}
         return self._moving("give_up", asked, lambda: self._port.give_up(letters, at))
 
+    def bury(self, letters, at):
+        """Whether a notification ended with it; whose it is only the store knows."""
+        with self._port.lock:
+            steps = self._port.bury(letters, at)
+            ended = {step.id for step in steps}
+            for _ in range(len([one for one in letters if one.unread_at]) - len(ended)):
+                self.note("end", None, None, False)
+            for key in ended:
+                self.note("end", key, None, True)
+        return steps
+
     def cancel(self, reasons, at):
         """Whether it moved; a cancellation names no attempt."""
         return self._moving("cancel", dict.fromkeys(reasons), lambda: self._port.cancel(reasons, at))
@@ -163,6 +174,15 @@ class SpyRoad(Spy):
                 elif _concerns(self._port.unheard, one.id):
                     self.note("announce unheard", one.id, one.attempt, TOPICS[topic])
         return announced
+
+    def bury(self, records):
+        """What is buried unread; nobody can say whose it is."""
+        with self._port._log.changed:
+            buried = self._port.bury(records)
+            for one in buried:
+                if DeadLetter(one.content.reason, record=one).unread_at:
+                    self.note("bury", None, None, TOPICS[Topic.DEAD_LETTER])
+        return buried
 
 
 class SpyStaging(Spy):

@@ -27,6 +27,7 @@ REPLY = "reply"  #: PostgreSQL's COMMIT took effect, but its reply is lost
 ANSWER = "answer"  #: the provider's answer is lost, whether it accepted or not
 FLUSH = "flush"  #: Redis is emptied
 ROLLBACK = "rollback"  #: Redis is back at what it held in the beginning, as another run of the server
+KILLS = "kills"  #: from now on records kill whoever reads them; after three deaths they are buried unread
 ALL_FAULTS = frozenset({CRASH, REBALANCE, LEASE, REPORT, REPLY, ANSWER, FLUSH, ROLLBACK})
 
 
@@ -61,6 +62,8 @@ class Protocol:
     never_catches_up: bool = False
     looks_at_no_clock: bool = False
     takes_silence_for_success: bool = False
+    leaves_what_is_buried: bool = False
+    brings_back_what_is_buried: bool = False
 
 
 #: The first three are what the model found to be missing; the code has them since.

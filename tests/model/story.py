@@ -39,6 +39,8 @@ SENTENCES = {
     "is emptied": "Redis is emptied.",
     "is rolled back": "Redis comes back with what it held in the beginning.",
     "follow": "The {who} tells Redis: {a}.",
+    "cannot read it": "From now on whoever reads a record of it dies; the fourth buries it unread.",
+    "bury": "The {who} puts the record, unread, on the {b} topic.",
     "redrive": "The operator brings it back from the dead letters.",
     "reads": "The {who} reads the preference, in revision {a}.",
     "plans": "The {who} records its plan of revision {a}.",
@@ -56,6 +58,7 @@ RECORDS = {
     "cancel": "CANCELLED",
     "expire": "CANCELLED",
     "swept": "the new place on the road",
+    "end": "FAILED",
 }
 REASONS = {
     "I1": "Nobody has it in hand any more: whatever happens now without another fault, it never ends. It is lost.",

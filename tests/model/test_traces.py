@@ -9,7 +9,7 @@ import pytest
 
 from healthnotify.adapters.memory.channel import ScriptedChannel
 from healthnotify.adapters.memory.road import MemoryLog, MemoryRoad
-from healthnotify.domain.delivery import Failure, FailureKind, Position
+from healthnotify.domain.delivery import KILLS_THE_PROCESS, DeadLetter, Failure, FailureKind, Poison, Position
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Channel
 from healthnotify.pipeline import deliver
@@ -19,6 +19,7 @@ from tests.builders import BAD_ADDRESS, NOON, REFUSED, a_person, a_preference, s
 from tests.model.following import NotAllowed, follow
 from tests.model.recorded import RecordedApp, RecordedWorld, scenario
 from tests.model.recording import Trace
+from tests.model.scenarios import ALL_FAULTS, CRASH, KILLS
 from tests.twin_app import TwinApp, running, until
 from tests.world import MINUTE
 
@@ -26,9 +27,9 @@ NOWHERE = Position(Topic.DAILY, 0, 0)
 SILENCE = Failure(FailureKind.UNKNOWN, "timeout")
 
 
-def is_a_way_through(world, channel=Channel.EMAIL):
+def is_a_way_through(world, channel=Channel.EMAIL, kinds=ALL_FAULTS):
     """The record is one, and ends where the store has ended."""
-    ends = follow(world.trace.events, scenario(channel, len(world.trace.ids)))
+    ends = follow(world.trace.events, scenario(channel, len(world.trace.ids), kinds=kinds))
     (row,) = world.store.rows.values()
     assert row.state in {w.rows[0].state for w in ends}
     assert row.attempt in {w.rows[0].attempt for w in ends}
@@ -314,6 +315,68 @@ async def test_the_workers_themselves(is_down, outcomes):
     ends = follow(trace.events, scenario(cached=not is_down))
     assert ended in {w.rows[0].state for w in ends}
     assert {"commit", "finish", "follow"} <= {event[1] for event in trace.events}
+
+
+DEADLY = frozenset({KILLS, CRASH})
+
+
+def unread(intake):
+    """What the fourth who is given the one record that there is knows of it."""
+    (record,) = intake.take(10, timedelta(0))
+    return record, replace(record, content=Poison(b"unread", KILLS_THE_PROCESS))
+
+
+def test_a_record_that_is_buried_unread_ends_its_notification(world):
+    entry = world.one()
+    world.publish()
+    record, killer = unread(world.daily)
+    world.bury(killer)
+    world.daily.finish([record])
+
+    done = is_a_way_through(world, kinds=DEADLY)
+    assert done == ["announce", "published", "follow", "bury", "end", "follow", "finish"]
+    assert world.state(entry) is State.FAILED
+
+
+def test_what_somebody_has_claimed_ends_only_when_the_sweeper_has_offered_it_again(world):
+    entry = world.one()
+    world.publish()
+    world.take()
+    world.begin_anew()
+    record, killer = unread(world.daily)
+    world.bury(killer)
+    assert world.state(entry) is State.PENDING
+    world.daily.finish([record])
+    world.daily.commit()
+    world.now += 10 * MINUTE
+    world.sweep()
+    world.bury(unread(world.daily)[1])
+
+    assert [event[4] for event in world.trace.events if event[1] == "end"] == [False, True]
+    is_a_way_through(world, kinds=DEADLY)
+    assert world.state(entry) is State.FAILED
+
+
+async def test_a_retry_record_that_is_buried_unread_ends_it_too(world):
+    entry = world.one()
+    world.channel = ScriptedChannel([REFUSED])
+    world.publish()
+    await world.deliver()
+    world.bury(unread(world.retries)[1])
+
+    assert is_a_way_through(world, kinds=DEADLY)[-3:] == ["bury", "end", "follow"]
+    assert world.state(entry) is State.FAILED
+
+
+def test_a_notification_that_ends_before_its_dead_letter_is_no_way_through(world):
+    world.one()
+    world.publish()
+    _, killer = unread(world.daily)
+    with world.acting("consumer"):
+        world.store.bury([DeadLetter(KILLS_THE_PROCESS, record=killer)], world.now)
+
+    with pytest.raises(NotAllowed, match=r"'end'"):
+        is_a_way_through(world, kinds=DEADLY)
 
 
 def _at_work(app, trace):

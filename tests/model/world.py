@@ -23,7 +23,7 @@ DAILY, RETRIES = "daily", "retry"  #: the topics, and the due indexes that lead 
 
 #: Where a process stands with a record, or a producer with what is due: the effect that comes next.
 ASK, SEND, SETTLE, HAND, RETURN = "ask", "send", "settle", "hand", "return"
-DECIDE, WAIT, BURY, GIVE_UP, CANCEL = "decide", "wait", "bury", "give_up", "cancel"
+DECIDE, WAIT, BURY, END, GIVE_UP, CANCEL = "decide", "wait", "bury", "end", "give_up", "cancel"
 ANNOUNCE, RECORD, TELL, DONE, IDLE, REBUILD = "announce", "record", "tell", "done", "", "rebuild"
 
 
@@ -40,6 +40,7 @@ class Row(NamedTuple):
     place: tuple[str, int] | None = None  #: of the last record, as far as it is known
     late: bool = False  #: accepted after it was given up
     doubt: bool = False  #: this attempt was taken over: somebody may have sent it before
+    unread: bool = False  #: nobody has claimed it since the sweeper put it on the road again
 
 
 class News(NamedTuple):
@@ -125,6 +126,7 @@ class World(NamedTuple):
     events: tuple[int, int] = (0, 0)  #: redrives and deferrals left
     announced: int = 0  #: records in all, where a scenario counts them
     wrong: str = ""  #: what a step itself has broken
+    deadly: bool = False  #: whoever reads a record dies of it, until somebody buries it unread
 
 
 def set_row(w: World, n: int, row: Row | None) -> World:
@@ -161,6 +163,11 @@ def append(w: World, topic: str, n: int, attempt: int) -> tuple[World, int]:
 def bury(w: World, n: int) -> World:
     """A record on the dead-letter topic."""
     return w._replace(buried=(*w.buried[:n], True, *w.buried[n + 1 :]))
+
+
+def is_being_recorded(w: World, n: int) -> bool:
+    """Whether somebody has announced it and has still to record where."""
+    return any(errand.step == RECORD and errand.n == n for errand in (*w.producers, w.sweeper))
 
 
 def holders(w: World, n: int, claim: int) -> bool:

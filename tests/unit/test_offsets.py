@@ -51,7 +51,6 @@ def test_finishing_twice_is_finishing_once() -> None:
     tracker.finish(0, 5, out[5])
 
     assert tracker.committable() == {0: 6}
-    assert tracker.unfinished({0}) == 1
 
 
 def test_records_of_a_partition_that_is_not_ours_are_refused() -> None:
@@ -84,7 +83,20 @@ def test_partitions_do_not_wait_for_each_other() -> None:
     tracker.finish(1, 7, delivery)
 
     assert tracker.committable() == {0: 1, 1: 8}
-    assert (tracker.unfinished({0}), tracker.unfinished({1}), tracker.unfinished({0, 1})) == (1, 0, 1)
+
+
+def test_in_the_works_is_what_was_begun_in_this_assignment_and_is_not_finished() -> None:
+    tracker, out = tracker_with(1, 2, 3)
+    tracker.assign([1])
+    tracker.begin(0, 1, out[1])
+    tracker.begin(0, 2, out[2])
+    tracker.begin(0, 3, object())  # of an earlier assignment
+    tracker.finish(0, 2, out[2])
+
+    assert (tracker.in_the_works({0}), tracker.in_the_works({1}), tracker.in_the_works({0, 1})) == (1, 0, 1)
+
+    tracker.finish(0, 1, out[1])
+    assert tracker.in_the_works({0}) == 0
 
 
 @given(st.lists(st.integers(0, 30), unique=True, min_size=1).map(sorted), st.randoms(use_true_random=False))

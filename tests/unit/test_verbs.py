@@ -7,17 +7,16 @@ import pytest
 
 from healthnotify.adapters.memory.channel import ScriptedChannel
 from healthnotify.adapters.memory.road import MemoryIntake
-from healthnotify.domain.delivery import Poison, Position, Record
+from healthnotify.domain.delivery import KILLS_THE_PROCESS, Poison, Position, Record
 from healthnotify.domain.errors import Unavailable
-from healthnotify.domain.lifecycle import State
+from healthnotify.domain.lifecycle import Event, State
 from healthnotify.domain.model import Goal, QuietHours
 from healthnotify.domain.people import NewGoal
 from healthnotify.pipeline import build
-from healthnotify.pipeline.bury import bury
 from healthnotify.pipeline.plan import plan
 from healthnotify.pipeline.ports import DueIndex, NotWritten, Topic
 from tests.builders import BAD_ADDRESS, NOON, PLANNING, REFUSED, a_person, planned, record_of
-from tests.world import DUE, MINUTE, SECOND, WRITING
+from tests.world import DUE, MINUTE, PATIENCE, SECOND, WRITING
 
 # plan
 
@@ -424,9 +423,45 @@ def test_the_sweeper_works_without_redis(world):
 def test_poison_is_buried_with_its_place_and_only_then_finished(world):
     record = Record(Position(Topic.DAILY, 0, 7), Poison(b"{", "bad_json"))
     world.road.silent = True
-    assert bury([record], now=NOON, store=world.store, road=world.road) == []
+    assert world.bury(record) == ([], [])
     world.road.silent = ()
 
-    assert bury([record], now=NOON, store=world.store, road=world.road) == [record]
+    assert world.bury(record) == ([record], [])
     (letter,) = world.store.dead_letters
     assert (letter.reason, letter.record) == ("bad_json", record)
+
+
+def test_what_kills_whoever_reads_it_takes_its_notification_with_it_and_is_not_announced_again(world):
+    (entry,) = world.stage()
+    world.publish()
+    (unread,) = world.daily.take(1, timedelta(0))
+    killer = Record(unread.position, Poison(b"unread", KILLS_THE_PROCESS))
+
+    records, steps = world.bury(killer)
+
+    assert records == [killer]
+    assert [step.event for step in steps] == [Event.REFUSED, Event.GAVE_UP]
+    assert world.staging.look([entry.id])[entry.id].entry.state is State.FAILED
+    world.daily.finish([unread])
+    world.daily.commit()
+    world.now += 2 * PATIENCE.road
+    assert world.sweep() == []
+
+
+def test_it_ends_while_redis_is_away(world):
+    world.stage()
+    world.publish()
+    (unread,) = world.daily.take(1, timedelta(0))
+    world.staging.down = True
+
+    assert len(world.bury(Record(unread.position, Poison(b"unread", KILLS_THE_PROCESS)))[1]) == 2
+
+
+def test_without_a_confirmed_dead_letter_it_does_not_end(world):
+    (entry,) = world.stage()
+    world.publish()
+    (unread,) = world.daily.take(1, timedelta(0))
+    world.road.silent = True
+
+    assert world.bury(Record(unread.position, Poison(b"unread", KILLS_THE_PROCESS))) == ([], [])
+    assert world.state(entry) is State.PENDING

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -13,12 +13,12 @@ from healthnotify.adapters.kafka.client import (
     ALL_BROKERS_DOWN,
     LOG,
     PATIENCE,
-    UNSUPPORTED,
     KafkaSettings,
     missing_topic,
     said_by,
     unavailable,
 )
+from healthnotify.adapters.kafka.member import TOO_OLD, of_a_member
 from healthnotify.adapters.offsets import OffsetTracker
 from healthnotify.adapters.suspects import Suspects, Unread
 from healthnotify.domain.delivery import Position, Record
@@ -30,23 +30,9 @@ TICK: Final = 0.02  # seconds that a lone record may wait for company: librdkafk
 PAUSE_AFTER: Final = 1.0  # seconds without room before partitions are paused: a resume costs up to a second
 COMMIT_EVERY: Final = 0.2  # seconds
 FAREWELL: Final = 5.0  # seconds that `close` takes at most
-COMMIT_LOST: Final = 10.0  # seconds after which a commit that was never answered is made again
+COMMIT_LOST: Final = 60.0  # seconds after which a commit that was never answered is made again
 OUTAGE: Final = 5.0  # seconds without any broker before we say so
 PROBE: Final = 1.0  # seconds for the question whether they are really away
-
-#: What a cluster without KIP-848 says; librdkafka wraps it in a fatal error and keeps only the words.
-TOO_OLD: Final = tuple(KafkaError(code).str() for code in UNSUPPORTED)
-
-#: Settings that one group protocol has and the other forbids; with KIP-848 the brokers set the session's timeout.
-PROTOCOLS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "consumer": {"group.protocol": "consumer"},
-    "classic": {
-        "group.protocol": "classic",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": 10_000,
-        "heartbeat.interval.ms": 1_000,
-    },
-}
 
 
 class KafkaIntake:
@@ -55,7 +41,7 @@ class KafkaIntake:
     def __init__(
         self, settings: KafkaSettings, topic: Topic, *, drain: timedelta = DRAIN, crash_log: CrashLog | None = None
     ) -> None:
-        """`drain`: how long a partition that is taken from us waits for its unfinished records."""
+        """`drain`: how long a partition that is taken from us waits for those of its records that are in the works."""
         self._settings = settings
         self._name = settings.name(topic)
         self._group = settings.group(topic)
@@ -70,6 +56,7 @@ class KafkaIntake:
         self._news = False  # whether something was finished since a `take` without room looked
         self._paused = False
         self._next_commit = 0.0
+        self._unanswered = 0  # commits
         self._doubt_at: float | None = None  # when to look whether all brokers are really away
         self._failure: HealthNotifyError | None = None
 
@@ -95,6 +82,12 @@ class KafkaIntake:
             failure, self._failure = self._failure, None
             raise failure
         return records
+
+    def begin(self, records: Collection[Record]) -> None:
+        """These are in the works from now on. Like `finish` it wants the very objects that `take` gave."""
+        with self._changed:
+            for record in records:
+                self._tracker.begin(record.position.partition, record.position.offset, record)
 
     def finish(self, records: Collection[Record]) -> None:
         """These are settled. It wants the very objects that `take` gave: equal ones may be of an older assignment."""
@@ -127,7 +120,8 @@ class KafkaIntake:
             consumer.close()  # calls `_revoked`
 
     def _join(self) -> Consumer:
-        consumer = Consumer(self._config(), logger=LOG)
+        heard = {"on_commit": self._commit_answered, "error_cb": self._heard_error}
+        consumer = Consumer(of_a_member(self._settings, self._group, self._protocol) | heard, logger=LOG)
         try:
             known = consumer.list_topics(timeout=PATIENCE).topics  # KIP-848 waits for a missing topic in silence
             if self._name not in known:
@@ -139,26 +133,8 @@ class KafkaIntake:
         except HealthNotifyError:
             consumer.close()
             raise
-        self._consumer = consumer
+        self._consumer, self._unanswered, self._next_commit = consumer, 0, 0.0
         return consumer
-
-    def _config(self) -> dict[str, Any]:
-        return {
-            **self._settings.for_client(),
-            **PROTOCOLS[self._protocol],
-            "group.id": self._group,
-            "allow.auto.create.topics": False,  # made in passing it would have the broker's settings, not ours
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "earliest",  # librdkafka's default skips what came before the first start
-            # A pause throws away what was fetched ahead, so little is: some 2,000 records. The back-off would
-            # otherwise make a full second of silence of each time that this little is full.
-            "queued.max.messages.kbytes": 2_048,
-            "fetch.queue.backoff.ms": 10,
-            "fetch.wait.max.ms": 100,  # a partition that is resumed waits for the fetch that is under way
-            "on_commit": self._commit_answered,
-            "error_cb": self._heard_error,
-        }
 
     def _full_for(self, limit: int) -> float:
         """Seconds for which the caller has had no room."""
@@ -219,15 +195,14 @@ class KafkaIntake:
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         ours = _numbers(partitions)
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or not self._tracker.unfinished(ours), self._drain)
+            self._changed.wait_for(lambda: self._closing or not self._tracker.in_the_works(ours), self._drain)
             offsets = {p: offset for p, offset in self._tracker.committable().items() if p in ours}
             self._tracker.drop(ours)
         self._suspects.gone(ours)
-        if offsets:
-            try:
-                consumer.commit(offsets=self._places(offsets), asynchronous=False)
-            except KafkaException as problem:  # what was not committed is delivered again, and the claim drops it
-                LOG.warning("Kafka: last commit of %s failed: %s", self._name, problem.args[0].str())
+        # Not waited for: where answers are lost that is long. The coordinator gets it on the same connection
+        # before it hears that we let go, so before a new owner asks where to begin; what is not committed all the same
+        # is delivered again, and the claim drops it.
+        self._let_commit(consumer, offsets)
 
     def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         with self._changed:
@@ -240,7 +215,9 @@ class KafkaIntake:
             self._doubt_at = self._doubt_at or time.monotonic() + OUTAGE
 
     def _commit_answered(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        self._next_commit = time.monotonic() + COMMIT_EVERY
+        self._unanswered -= 1
+        if self._unanswered <= 0:
+            self._next_commit = time.monotonic() + COMMIT_EVERY
         taken = {place.partition: place.offset for place in places if error is None and place.error is None}
         with self._changed:
             self._tracker.committed(taken)
@@ -248,19 +225,23 @@ class KafkaIntake:
             LOG.warning("Kafka: commit of %s failed: %s", self._name, error.str())
 
     def _commit(self, consumer: Consumer) -> None:
-        if (now := time.monotonic()) < self._next_commit:
+        """One at a time: librdkafka lets no partition change hands before all are answered, or given up by it."""
+        if time.monotonic() < self._next_commit:
             return
         with self._changed:
             offsets = self._tracker.committable()
-        if offsets:
-            self._next_commit = now + COMMIT_LOST
-            try:
-                consumer.commit(offsets=self._places(offsets), asynchronous=True)
-            except KafkaException as problem:
-                self._commit_answered(problem.args[0], [])
+        self._let_commit(consumer, offsets)
 
-    def _places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition(self._name, partition, offset) for partition, offset in offsets.items()]
+    def _let_commit(self, consumer: Consumer, offsets: Mapping[int, int]) -> None:
+        if not offsets:
+            return
+        places = [TopicPartition(self._name, partition, offset) for partition, offset in offsets.items()]
+        self._next_commit = time.monotonic() + COMMIT_LOST
+        self._unanswered += 1
+        try:
+            consumer.commit(offsets=places, asynchronous=True)
+        except KafkaException as problem:
+            self._commit_answered(problem.args[0], [])
 
     def _look_for_brokers(self, consumer: Consumer) -> None:
         """librdkafka says once that all brokers are down and never that they are back, so we ask."""

@@ -2,13 +2,25 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
-from healthnotify.adapters.memory.rows import Row, answer
-from healthnotify.domain.delivery import Answer, Ask, Claim, DeadLetter, Envelope, FailureKind, Person, Step
+from healthnotify.adapters.memory.rows import Row, answer, due, unread_since
+from healthnotify.domain.delivery import (
+    KILLS_THE_PROCESS,
+    Answer,
+    Ask,
+    Claim,
+    DeadLetter,
+    Envelope,
+    Failure,
+    FailureKind,
+    Person,
+    Step,
+)
 from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, after
 from healthnotify.domain.model import MAKES_ROOM, Assignment, Notification, Preference, Withheld
@@ -108,6 +120,25 @@ class MemoryLedger:
         row.claim_id, row.lease_until = None, None
         row.uncounted += deferred
         return self._move(row, Event.DEFERRED if deferred else Event.REFUSED, at, reason=row.failure.reason)
+
+    def _bury(self, letter: DeadLetter, at: datetime) -> list[Step]:
+        place = letter.unread_at
+        there = [row for row in self.rows.values() if place is not None and row.position == place]
+        steps = [self._refuse_unread(row, at) for row in there if unread_since(row)]
+        for row in there:
+            if row.state is State.RETRY and row.next_attempt_at is None:
+                letter = replace(letter, envelope=due(row).envelope(row.attempt, row.failure))
+                steps.append(self._end(row, Event.GAVE_UP, at, KILLS_THE_PROCESS))
+        known = [one for one in self.dead_letters if (one.reason, one.record) == (letter.reason, letter.record)]
+        if not known or (letter.envelope and not known[0].envelope):
+            self.dead_letters = [one for one in self.dead_letters if one not in known] + [letter]
+        return steps
+
+    def _refuse_unread(self, row: Row, at: datetime) -> Step:
+        row.attempt += row.claim_id is None
+        row.claim_id, row.lease_until = None, None
+        row.failure = Failure(FailureKind.PERMANENT, KILLS_THE_PROCESS)
+        return self._move(row, Event.REFUSED, at, reason=KILLS_THE_PROCESS)
 
     def _waiting(self, index: DueIndex) -> list[Row]:
         waiting = [row for row in self.rows.values() if row.state is WAITING[index] and row.due_at is not None]

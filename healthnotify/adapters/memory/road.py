@@ -132,6 +132,12 @@ class MemoryIntake:
             self._news = False
             return self._read(limit)
 
+    def begin(self, records: Collection[Record]) -> None:
+        """As the port says; partitions change hands here without waiting."""
+        with self._log.changed:
+            for record in records:
+                self._tracker.begin(record.position.partition, record.position.offset, record)
+
     def finish(self, records: Collection[Record]) -> None:
         """As the port says; it wants the very objects that `take` gave."""
         with self._log.changed:

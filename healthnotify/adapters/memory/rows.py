@@ -8,6 +8,7 @@ from healthnotify.domain.ad_hoc import AdHoc
 from healthnotify.domain.delivery import Answer, Ask, Due, Failure, Position
 from healthnotify.domain.lifecycle import BEGINNING, ENDED, State
 from healthnotify.domain.model import Entry, Message, Notification
+from healthnotify.pipeline.ports import Topic
 
 
 @dataclass(slots=True)
@@ -60,6 +61,15 @@ def answer(ask: Ask, row: Row, now: datetime) -> Answer:
 def on_the_road(row: Row) -> bool:
     """Whether a record of it lies in Kafka, as far as the store knows."""
     return row.state is State.PENDING or (row.state is State.RETRY and row.next_attempt_at is None)
+
+
+def unread_since(row: Row) -> bool:
+    """Whether nobody has claimed it since its last record was put on the road, or only its failure lies there."""
+    if row.state is not State.PENDING or row.position is None:
+        return False
+    if row.failure is not None:
+        return row.position.topic == Topic.RETRY
+    return row.claim_id is None or (row.lease_until is not None and row.lease_until <= row.updated_at)
 
 
 def due(row: Row) -> Due:

@@ -164,8 +164,8 @@ class MemoryStore(MemoryOutside):
         return steps
 
     @one_at_a_time
-    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> None:
-        self.dead_letters += [letter for letter in letters if letter not in self.dead_letters]
+    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> list[Step]:
+        return [step for letter in letters for step in self._bury(letter, at)]
 
     # retry
 

@@ -74,10 +74,14 @@ class Road(Protocol):
 
 
 class Intake(Protocol):
-    """Kafka, as a consumer sees it. One thread calls `take`; any thread calls `finish`."""
+    """Kafka, as a consumer sees it. One thread calls `take`; any thread calls `begin` and `finish`."""
 
     def take(self, limit: int, wait: timedelta) -> list[Record]:
         """Up to `limit` records; with 0 it only keeps the membership alive. Commits what is finished."""
+
+    def begin(self, records: Sequence[Record]) -> None:
+        """These are in the works and will be finished soon: when their partitions are taken away it is waited for them
+        a little. For what merely waits to be begun nobody waits: it is delivered to the new owner."""
 
     def finish(self, records: Sequence[Record]) -> None:
         """These are settled: their offsets may be committed once all before them are."""

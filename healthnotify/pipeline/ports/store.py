@@ -132,8 +132,12 @@ class DeliveryStore(Protocol):
     def returned(self, announced: Sequence[tuple[Claim, Position]], at: datetime) -> list[Step]:
         """PENDING -> RETRY for reported claims whose retry record is confirmed."""
 
-    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> None:
-        """Keep dead letters that have no notification to move (poison, unknown ids)."""
+    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> list[Step]:
+        """Keep dead letters of records: poison, unknown ids, and what was buried unread (`unread_at`).
+
+        The notification whose last record was buried unread is given up in the same transaction, and its letter names
+        it: PENDING -> RETRY -> FAILED if nobody has claimed it since that record was put there, or if the record was
+        to hand on its failure; RETRY -> FAILED if it waits for a decision. Answers all moves."""
 
 
 class RetryStore(Protocol):

@@ -154,9 +154,9 @@ class Delivery(Ledger):
             found += steps(rows(RETURNED, parameters), event, at)
         return found
 
-    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> None:
+    def bury(self, letters: Sequence[DeadLetter], at: datetime) -> list[Step]:
         """See `ports.DeliveryStore`."""
-        bury(letters, at)
+        return bury(letters, at)
 
 
 def _mine(claims: Mapping[UUID, tuple[Claim, str]]) -> dict[str, Any]:
