@@ -1,6 +1,6 @@
 """All ports in memory, with the clock in the test's hand."""
 
-from asyncio import Lock, Semaphore
+from asyncio import Semaphore
 from datetime import timedelta
 from uuid import uuid4
 
@@ -84,7 +84,7 @@ class World:
 
     def ways(self, channels):
         turns = {channel: Semaphore(port.at_once) for channel, port in channels.items()}
-        return deliver.Ways(channels, turns, Lock(), self.breakers, self.store.stops, lambda: self.now, lambda: 0.5)
+        return deliver.Ways(channels, turns, self.breakers, self.store.stops, lambda: self.now, lambda: 0.5)
 
     def settle(self, sent):
         settled = deliver.settle(sent, now=self.now, store=self.store, staging=self.staging, road=self.road)

@@ -3,7 +3,7 @@
 import logging
 import sys
 import traceback
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from healthnotify.domain.errors import HealthNotifyError, Misconfigured
 FAREWELL: Final = timedelta(seconds=2)  # what a report may hold up the end of a process
 #: Steps whose lines are written together. More than 4 KiB in one write to a pipe could be torn apart by others' lines.
 AT_ONCE: Final = 10
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -127,12 +128,16 @@ def _told(step: Step) -> dict[str, Any]:
 
 def _lines(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> bytes:
     """One for what was said, or one for each of the steps in it."""
-    each = event.pop("each", ({},))
-    return b"\n".join(_bytes({**event, **one}) for one in each)
+    each = event.pop("each", None)
+    shared = _bytes(event)
+    if each is None:
+        return shared
+    beginning = shared[:-1] + b","  # it has its own fields; what follows is never empty either
+    return b"\n".join(beginning + _bytes(one)[1:] for one in each)
 
 
-def _bytes(event: dict[str, Any], **_: Any) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str)
+def _bytes(event: Mapping[str, Any], **_: Any) -> bytes:
+    return _encode(event)
 
 
 def _json(event: dict[str, Any], **_: Any) -> str:

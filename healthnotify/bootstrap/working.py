@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from asyncio import Lock, Semaphore
+from asyncio import Semaphore
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ SAVING: Final = timedelta(seconds=40)
 class App:
     """What workers need, each part built when it is first asked for."""
 
-    batch: int = 500
+    batch: int = 1_000
     drafts_in_flight: int = 64
     patience: Patience = field(default_factory=Patience)
     pulse: Pulse = field(default_factory=Pulse)
@@ -147,7 +147,7 @@ class App:
     ) -> Ways:
         """What messages go out by."""
         turns = {channel: Semaphore(port.at_once) for channel, port in channels.items()}
-        return Ways(channels, turns, Lock(), breakers, stops, self.now, self.dice)
+        return Ways(channels, turns, breakers, stops, self.now, self.dice)
 
     def channels(self) -> dict[Channel, ChannelPort]:
         """Every way out that is configured. Raises `Misconfigured` when there is none."""

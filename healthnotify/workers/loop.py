@@ -1,6 +1,7 @@
 """The one loop: calls a verb again and again, logs each step once, waits out trouble, ends in order."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ Result = TypeVar("Result")
 
 DRAIN: Final = timedelta(seconds=20)
 LONGEST_PAUSE: Final = timedelta(seconds=10)
+#: When the collector looks for cycles. Tens of thousands of records may wait here, and hold none.
+RARELY: Final = (50_000, 20, 50)
 
 
 class Overrun(Exception):
@@ -117,6 +120,9 @@ def run(worker: str, main: Callable[[Loop], Awaitable[None]], watch: Watch | Non
     A service that was away when it was asked to end is no reason for that: what it held was settled or is on the road.
     `watch` looks after it meanwhile.
     """
+
+    gc.freeze()
+    gc.set_threshold(*RARELY)
 
     async def run() -> None:
         loop = Loop(worker, watch.pulse if watch else None)

@@ -40,6 +40,7 @@ class Taking:
         self._lanes: Lanes[Arrival] = Lanes(app.in_flight, WIDEST * app.in_flight)
         self._poison: list[Record] = []
         self._again: deque[Record] = deque()  # their claims were lost
+        self._suspects = OneByOne(app.dice)
         self._to_send: list[Held] = []  # what was taken when a service went away in mid-turn is kept for the next
         self._to_settle: list[Sent] = []
         self._looked_at: datetime | None = None
@@ -54,7 +55,7 @@ class Taking:
         self._bury()
         if room > 0 and not self.stops.everything:
             self._begin(self._app.now())  # after the wait: what was published during it is not early
-        to_send, self._to_send = self._to_send, []
+        to_send, self._to_send = self._to_send + self._suspects.next(), []
         to_settle, self._to_settle = self._to_settle, []
         self._intake.begin([held.record for held in (*to_send, *(one.held for one in to_settle))])
         return to_send, to_settle
@@ -64,6 +65,7 @@ class Taking:
         still = {id(one) for one in it.left}
         self._again.extend(it.again)
         ended = [one for one in sent if id(one) not in still]
+        self._suspects.settled(one.held for one in ended)
         with self._counting:
             self._lanes.end(Counter(one.held.claim.envelope.channel for one in ended))
             answered = Counter(one.held.claim.envelope.channel for one in ended if not _is_deferred(one))
@@ -110,9 +112,11 @@ class Taking:
             self._wait_again(parked, now, parked.not_before)
         self._intake.finish(taken.finished)
         self._gate.passed(len(ready), taken.buried)
-        self._to_send += (
-            sorted(taken.to_send, key=self._chance) if _are_suspects_among(taken.to_send) else taken.to_send
-        )
+        for held in taken.to_send:
+            if held.claim.takeovers >= SUSPECT:
+                self._suspects.add(held)
+            else:
+                self._to_send.append(held)
         self._count(held.claim.envelope.channel for held in taken.to_send)
         self._keep(taken.to_settle)
 
@@ -134,9 +138,6 @@ class Taking:
     def _wait_again(self, arrival: Arrival, now: datetime, not_before: datetime) -> None:
         self._lanes.wait(channel_of(arrival), arrival, now=now, not_before=not_before)
 
-    def _chance(self, held: Held) -> tuple[bool, float]:
-        return held.claim.takeovers >= SUSPECT, self._app.dice()
-
     def _rest(self) -> timedelta:
         return deliver.LANE_REST * (1 + self._app.dice())
 
@@ -150,8 +151,34 @@ class Taking:
             self._lanes.begin(numbers)
 
 
-def _are_suspects_among(some: Iterable[Held]) -> bool:
-    return any(held.claim.takeovers >= SUSPECT for held in some)
+class OneByOne:
+    """What may be ending its senders is sent one at a time, in an order of chance, and the next one only when the one
+    before it is settled: so nothing has died without an outcome of its own because of its neighbour, over and over.
+
+    `settled` is called by any thread.
+    """
+
+    def __init__(self, dice: Callable[[], float]) -> None:
+        """`dice` as in `App`."""
+        self._dice = dice
+        self._waiting: list[Held] = []
+        self._under_way: Held | None = None
+
+    def add(self, held: Held) -> None:
+        """It waits."""
+        self._waiting.append(held)
+
+    def next(self) -> list[Held]:
+        """The one whose turn it is now, if any."""
+        if self._under_way is not None or not self._waiting:
+            return []
+        self._under_way = self._waiting.pop(int(self._dice() * len(self._waiting)))
+        return [self._under_way]
+
+    def settled(self, some: Iterable[Held]) -> None:
+        """These are."""
+        if any(held is self._under_way for held in some):
+            self._under_way = None
 
 
 def _is_deferred(one: Sent) -> bool:

@@ -79,6 +79,6 @@ async def test_a_notification_that_cannot_even_be_claimed_ends_three_workers_and
         await until(lambda: not app.uncommitted(Topic.DAILY), "and finished")
 
     assert [letter.reason.partition(":")[0] for letter in app.store.dead_letters] == [KILLS_THE_PROCESS]
-    assert app.store.rows[deadly].state is State.PENDING  # the sweeper offers it again: nothing is lost
+    assert app.store.rows[deadly].state is State.FAILED
     assert set(app.sent()) == set(others)
     assert set(app.sent().values()) == {1}

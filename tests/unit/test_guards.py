@@ -1,6 +1,5 @@
 """What keeps a message from going out although it is due: stops, breakers, the ceiling; nothing of it is lost."""
 
-import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -235,29 +234,3 @@ async def test_what_may_have_been_sent_and_is_refused_by_the_ceiling_is_parked(w
 
     assert [arrival.not_before for arrival in taken.parked] == [world.now + deliver.CEILING_REST]
     assert taken.to_send == taken.to_settle == taken.finished == []
-
-
-async def test_what_may_be_ending_its_senders_is_sent_one_by_one(world):
-    entries = world.stage(*[a_person() for _ in range(4)])
-    world.publish()
-    records = world.daily.take(10, timedelta(0))
-    for _ in range(3):
-        taken = world.claim([deliver.Arrival(record, uuid4(), world.now) for record in records])
-        world.now += 2 * MINUTE  # and then this consumer dies
-    assert {held.claim.takeovers for held in taken.to_send} == {2}
-    under_way = []
-
-    class Watched(ScriptedChannel):
-        async def send(self, letter):
-            under_way.append(len(under_way))
-            await asyncio.sleep(0)
-            assert len(under_way) == 1
-            under_way.clear()
-            return await super().send(letter)
-
-    channel = Watched()
-    ways = world.ways({Channel.EMAIL: channel})
-    world.now -= 2 * MINUTE
-    await asyncio.gather(*(deliver.send(held, ways=ways, delivering=DELIVERING) for held in taken.to_send))
-
-    assert len(channel.letters) == len(entries)

@@ -3,14 +3,15 @@
 from uuid import uuid4
 
 from healthnotify.adapters import suspects
-from healthnotify.domain.delivery import KILLS_THE_PROCESS, Ask, Poison
+from healthnotify.domain.delivery import KILLS_THE_PROCESS, Accepted, Ask, Poison
 from healthnotify.domain.lifecycle import Event, State
 from healthnotify.domain.model import Channel
 from healthnotify.domain.stops import Stop
+from healthnotify.pipeline.deliver import Sent, Settled
 from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.pipeline.publish import publish
 from healthnotify.workers.floodgate import Floodgate
-from healthnotify.workers.taking import Taking
+from healthnotify.workers.taking import OneByOne, Taking
 from tests.builders import NOON, a_person, a_preference, record_of, staged
 from tests.twin_app import QuickLoop, TwinApp
 from tests.world import MINUTE
@@ -79,3 +80,41 @@ def test_it_tells_of_the_notification_that_ends_with_a_record_that_is_buried_unr
     assert app.store.rows[entry.id].state is State.FAILED
     intake.commit()
     assert sum(app.log.groups[Topic.DAILY].committed.values()) == 1
+
+
+def test_suspects_are_handed_out_one_by_one_each_when_the_one_before_is_settled():
+    dice = iter([0.5, 0.0, 0.9])
+    one_by_one = OneByOne(lambda: next(dice))
+    first, second, third = object(), object(), object()
+    for one in (first, second, third):
+        one_by_one.add(one)
+
+    assert one_by_one.next() == [second]
+    assert one_by_one.next() == []
+    one_by_one.settled([first, object()])
+    assert one_by_one.next() == []
+    one_by_one.settled([second])
+    assert one_by_one.next() == [first]
+    one_by_one.settled([first])
+    assert one_by_one.next() == [third]
+    one_by_one.settled([third])
+    assert one_by_one.next() == []
+
+
+def test_whose_holders_died_twice_waits_for_the_other_to_be_settled():
+    app, entries = published(3)
+    first, second, third = (record_of(entry) for entry in entries)
+    for _ in range(3):
+        app.store.claim([Ask(one, uuid4()) for one in (first, second)], app.now(), app.now() + MINUTE)
+        app.instant += 2 * MINUTE
+    _, taking = taking_of(app)
+
+    to_send, _ = taking.take(8)
+
+    assert sorted(held.claim.takeovers for held in to_send) == [0, 3]
+    assert third.id in {held.claim.envelope.id for held in to_send}
+    again, _ = taking.take(8)
+    assert again == []
+    taking.settled([Sent(held, Accepted()) for held in to_send], Settled())
+    (last,), _ = taking.take(8)
+    assert {first.id, second.id, third.id} == {held.claim.envelope.id for held in (*to_send, last)}

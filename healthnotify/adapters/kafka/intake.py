@@ -53,7 +53,7 @@ class KafkaIntake:
         self._tracker = OffsetTracker()
         self._changed = threading.Condition()  # guards the tracker; told when something is finished
         self._full_since: float | None = None  # when the caller last ran out of room
-        self._news = False  # whether something was finished since a `take` without room looked
+        self._news = False  # whether something was finished since a `take` waited
         self._paused = False
         self._next_commit = 0.0
         self._unanswered = 0  # commits
@@ -61,7 +61,7 @@ class KafkaIntake:
         self._failure: HealthNotifyError | None = None
 
     def take(self, limit: int, wait: timedelta) -> list[Record]:
-        """Up to `limit` records, as soon as there are any; with 0 none, and back as soon as something is finished.
+        """Up to `limit` records, as soon as there are any, or none as soon as something is finished.
 
         Without room for a second, partitions are paused and polling goes on. Not at once: a pause throws away what was
         fetched ahead, and after it librdkafka takes up to a second to fetch again. Heartbeats do not need the polling.
@@ -154,7 +154,7 @@ class KafkaIntake:
             self._commit(consumer)
             left = deadline - time.monotonic()
             messages = consumer.consume(max(limit, 1), max(0.0, min(TICK, left)))
-            if messages or left <= 0 or (limit == 0 and self._news):
+            if messages or left <= 0 or self._news:
                 self._news = False
                 return messages
 

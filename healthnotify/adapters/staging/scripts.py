@@ -84,6 +84,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 FOLLOW: Final = _DOES_NOT_GROW + """
 local entries, buckets, kept, width = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local indexes = {KEYS[2], KEYS[3]}
+local waited_in = {STAGED = 1, RETRY = 2} -- the only index that an entry of that state can be in
 local now = tonumber(redis.call('TIME')[1])
 local bucket_until = {}
 
@@ -100,12 +101,16 @@ for i = 5, #ARGV, width do
     elseif is_news(cached_rank, cached[2], rank, due) then
         redis.call('HSET', entry, 'state', state, 'attempt', attempt, 'due_at', due,
             'rank', string.format('%.0f', rank))
-        place(indexes, index, id, score, cached_rank == rank and cached[2] == due)
+        if index > 0 then
+            place(indexes, index, id, score, cached_rank == rank and cached[2] == due)
+        elseif waited_in[cached[3]] then
+            redis.call('ZREM', indexes[waited_in[cached[3]]], id)
+        end
         local until_second = math.max(ended or 0, now) + kept
         if ended then
             redis.call('EXPIREAT', entry, until_second)
         else
-            keep(entry, until_second)
+            redis.call('EXPIREAT', entry, until_second, 'GT')
         end
         local bucket = cached[4] .. ':' .. cached[5]
         bucket_until[bucket] = math.max(bucket_until[bucket] or 0, until_second)

@@ -1,6 +1,6 @@
 """What the parts of a delivery pass to each other."""
 
-from asyncio import Lock, Semaphore
+from asyncio import Semaphore
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +32,6 @@ class Ways:
 
     channels: Mapping[Channel, ChannelPort]
     turns: Mapping[Channel, Semaphore]  #: so many sends of a channel at a time; the others wait before the last no
-    alone: Lock  #: what may be ending its senders goes one by one
     breakers: Breakers
     stops: Callable[[], Stops]
     clock: Callable[[], datetime]

@@ -12,7 +12,7 @@ from healthnotify.domain.delivery import (
     Person,
 )
 from healthnotify.domain.model import Withheld
-from healthnotify.domain.routing import SUSPECT, settled
+from healthnotify.domain.routing import settled
 from healthnotify.pipeline.deliver.nouns import Delivering, Held, Sent, Ways
 from healthnotify.pipeline.deliver.taking import STOP_REST, STOPPED
 from healthnotify.pipeline.ports import ChannelPort
@@ -33,9 +33,6 @@ async def send(held: Held, *, ways: Ways, delivering: Delivering) -> Sent:
     channel = ways.channels.get(envelope.channel)
     if channel is None:
         return Sent(held, Failure(FailureKind.TRANSIENT, NOT_CONFIGURED))
-    if held.claim.takeovers >= SUSPECT:
-        async with ways.alone:
-            return await _in_turn(held, channel, ways, delivering)
     return await _in_turn(held, channel, ways, delivering)
 
 
