@@ -32,7 +32,7 @@ LONGEST_WAY: Final = timedelta(days=36)
 #: A claim of what is PENDING changes nothing that an index knows, so that the row stays on its page (migration 0007).
 CLAIM: Final = f"""
     WITH asked AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(claims)s::uuid[]) AS t(id, attempt, claim_id)
+        SELECT * FROM unnest(%(ids)b::uuid[], %(attempts)b::int[], %(claims)b::uuid[]) AS t(id, attempt, claim_id)
     ), held AS (
         SELECT n.id, n.local_date, n.state AS was, n.attempt, n.claim_id, n.lease_until, n.failure,
                (a.attempt = n.attempt + 1 AND (n.state = 'STAGED' OR (n.state = 'PENDING' AND n.claim_id IS NULL)

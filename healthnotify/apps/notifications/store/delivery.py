@@ -34,7 +34,7 @@ from healthnotify.domain.model import Withheld
 #: Needs no lease: success is a fact. What was given up stays so, with the time of the late success.
 COMPLETE: Final = f"""
     WITH asked AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(claims)s::uuid[], %(attempts)s::int[], %(receipts)s::text[])
+        SELECT * FROM unnest(%(ids)b::uuid[], %(claims)b::uuid[], %(attempts)b::int[], %(receipts)b::text[])
                AS t(id, claim_id, attempt, receipt)
     ), held AS (
         SELECT n.id, n.local_date, n.state AS was

@@ -13,6 +13,8 @@ from healthnotify.domain.lifecycle import Event, State, before
 from healthnotify.domain.model import Category, Channel, Entry
 from healthnotify.domain.schedule import local_dates
 
+# What the road calls most takes its arrays in binary form (`%(ids)b`): as text each item is looked through for quotes.
+
 #: Narrows a statement that goes by ids, with the parameters of `dates`: PostgreSQL then looks into the one or two
 #: partitions that can hold them, and not into each month's (docs/decisions/0016).
 THOSE_DATES: Final = "n.local_date BETWEEN %(from_date)s AND %(to_date)s"

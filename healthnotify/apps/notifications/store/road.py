@@ -37,8 +37,8 @@ DUE_NOW: Final = {
 #: Compare-and-set on state *and* attempt: the consumer that was faster than we are has already moved it.
 PUBLISHED: Final = f"""
     WITH asked AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(topics)s::text[], %(partitions)s::int[],
-                             %(offsets)s::bigint[]) AS t(id, attempt, topic, partition, "offset")
+        SELECT * FROM unnest(%(ids)b::uuid[], %(attempts)b::int[], %(topics)s::text[], %(partitions)b::int[],
+                             %(offsets)b::bigint[]) AS t(id, attempt, topic, partition, "offset")
     ), changed AS (
         UPDATE notifications n
         SET state = %(after)s, topic = a.topic, partition = a.partition, "offset" = a."offset",
