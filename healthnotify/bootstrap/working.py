@@ -54,7 +54,7 @@ class App:
 
     @property
     def in_flight(self) -> int:
-        """How many claimed notifications a consumer may hold."""
+        """How many claimed notifications of a channel a consumer may hold; more where the channel is fast."""
         return int(setting("in_flight"))
 
     @property

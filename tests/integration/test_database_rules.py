@@ -79,7 +79,7 @@ def test_moves_are_append_only(entry, statement):
 
 
 def test_one_occasion_has_one_row_whatever_its_id(entry):
-    with pytest.raises(IntegrityError, match="_local_date_slot_"):  # the name is the partition's
+    with pytest.raises(IntegrityError, match="_local_date_case_"):  # the name is the partition's
         execute(
             "INSERT INTO notifications SELECT (n).* FROM (SELECT jsonb_populate_record(NULL::notifications, to_jsonb(x)"
             " || jsonb_build_object('id', gen_random_uuid(), 'state', 'PLANNED')) AS n FROM notifications x) y"

@@ -24,7 +24,7 @@ def published(count=1):
     app = TwinApp()
     entries = staged(app.store, [a_person(preferences=(a_preference(Channel.EMAIL),)) for _ in range(count)], NOON)
     app.instant = NOON + 5 * MINUTE
-    publish(DueIndex.DAILY, now=app.now(), limit=10, store=app.store, staging=app.staging, road=app.road)
+    publish(DueIndex.DAILY, now=app.now(), limit=100, store=app.store, staging=app.staging, road=app.road)
     return app, entries
 
 
