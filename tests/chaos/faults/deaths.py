@@ -28,8 +28,8 @@ def _chunks(_dice: Random, quick: bool) -> Sequence[Any]:
     variants=_chunks,
 )
 def kill_consumers(run: Run) -> None:
-    run.lines["http"].weather.delay = 0.2
-    run.lines["smtp"].weather.delay = 0.04
+    run.lines["http"].weather.delay = 0.4
+    run.lines["smtp"].weather.delay = 0.08
     run.load(KILLS * EACH, seconds=KILLS * 1.2)
     for number in range(KILLS):
         taken = run.accepted()
