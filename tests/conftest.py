@@ -1,5 +1,7 @@
 """For all tests: no setting of the developer's gets in, and the services of a run are started once."""
 
+import signal
+
 import pytest
 
 from config.environment import names
@@ -13,6 +15,9 @@ pytest_plugins = [
     "tests.valkey_fixture",
     "tests.web_server",
 ]
+
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` it is ignored, and so it would be in all that tests start
 
 
 @pytest.fixture(autouse=True)
