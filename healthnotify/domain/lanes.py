@@ -107,8 +107,10 @@ class Lanes(Generic[Item]):
     def _longest_wait(self, channel: Channel, now: datetime) -> float:
         """How long the last one in that line will wait, in spans, by what the channel has lately done."""
         waiting, pace = len(self._waiting[channel]), self._paces.get(channel)
+        if not waiting:
+            return 0
         lately = pace.lately(now) if pace else 0
-        return waiting / lately if lately else math.inf if waiting else 0
+        return waiting / lately if lately else math.inf
 
     def waiting(self) -> list[Item]:
         """All that wait."""

@@ -35,7 +35,7 @@ PROMISES: Final[Mapping[Channel, Promise]] = {
 #: for a record: whoever dies takes all that it holds with it, and machines that are restarted again and again are no
 #: reason to give up a good message.
 MOST_TAKEOVERS: Final = 10
-#: From so many on it is sent alone among those of its kind, in an order of chance, so that it cannot be its neighbour.
+#: From so many on it is sent alone among those of its kind (`one_by_one`): then it cannot be its neighbour.
 SUSPECT: Final = 2
 
 #: Characters of text that a channel takes well; an SMS of this length stays within five segments in any script.

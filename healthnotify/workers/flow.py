@@ -81,7 +81,7 @@ class Flow(Generic[Item, Result]):
                     await asyncio.sleep(AGAIN.total_seconds())
                 self._open += len(items) + len(results)
                 if results:
-                    self._is_done(results)
+                    self._put_down(results)
                 if items:
                     self._waiting.extend(items)
                     group.create_task(self._working(group))
@@ -100,11 +100,12 @@ class Flow(Generic[Item, Result]):
             began = perf_counter()
             result = await self._job.work(item)
             count_part(self._loop.worker, "work", perf_counter() - began)
-            self._is_done([result])
+            self._put_down([result])
             if number % STRETCH == 0:
                 await asyncio.sleep(0)
 
-    def _is_done(self, results: Sequence[Result]) -> None:
+    def _put_down(self, results: Sequence[Result]) -> None:
+        """To be settled."""
         self._done += results
         self._news.set()
 
@@ -122,7 +123,7 @@ class Flow(Generic[Item, Result]):
                 self._loop.log.steps(steps)
                 self._open -= len(batch) - len(left)
                 if left:
-                    self._is_done(left)
+                    self._put_down(left)
                     await asyncio.sleep(AGAIN.total_seconds())
 
 

@@ -10,6 +10,7 @@ from healthnotify.bootstrap import App
 from healthnotify.domain.delivery import Envelope, Failure, FailureKind, Record, Step
 from healthnotify.domain.lanes import Lanes
 from healthnotify.domain.model import Channel
+from healthnotify.domain.one_by_one import OneByOne
 from healthnotify.domain.routing import SUSPECT
 from healthnotify.domain.stops import NOTHING_STOPPED, Stops
 from healthnotify.pipeline import deliver
@@ -40,7 +41,7 @@ class Taking:
         self._lanes: Lanes[Arrival] = Lanes(app.in_flight, WIDEST * app.in_flight)
         self._poison: list[Record] = []
         self._again: deque[Record] = deque()  # their claims were lost
-        self._suspects = OneByOne(app.dice)
+        self._suspects: OneByOne[Held] = OneByOne(app.dice)
         self._to_send: list[Held] = []  # what was taken when a service went away in mid-turn is kept for the next
         self._to_settle: list[Sent] = []
         self._looked_at: datetime | None = None
@@ -149,36 +150,6 @@ class Taking:
         numbers = Counter(channels)
         with self._counting:
             self._lanes.begin(numbers)
-
-
-class OneByOne:
-    """What may be ending its senders is sent one at a time, in an order of chance, and the next one only when the one
-    before it is settled: so nothing has died without an outcome of its own because of its neighbour, over and over.
-
-    `settled` is called by any thread.
-    """
-
-    def __init__(self, dice: Callable[[], float]) -> None:
-        """`dice` as in `App`."""
-        self._dice = dice
-        self._waiting: list[Held] = []
-        self._under_way: Held | None = None
-
-    def add(self, held: Held) -> None:
-        """It waits."""
-        self._waiting.append(held)
-
-    def next(self) -> list[Held]:
-        """The one whose turn it is now, if any."""
-        if self._under_way is not None or not self._waiting:
-            return []
-        self._under_way = self._waiting.pop(int(self._dice() * len(self._waiting)))
-        return [self._under_way]
-
-    def settled(self, some: Iterable[Held]) -> None:
-        """These are."""
-        if any(held is self._under_way for held in some):
-            self._under_way = None
 
 
 def _is_deferred(one: Sent) -> bool:

@@ -11,7 +11,7 @@ from healthnotify.pipeline.deliver import Sent, Settled
 from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.pipeline.publish import publish
 from healthnotify.workers.floodgate import Floodgate
-from healthnotify.workers.taking import OneByOne, Taking
+from healthnotify.workers.taking import Taking
 from tests.builders import NOON, a_person, a_preference, record_of, staged
 from tests.twin_app import QuickLoop, TwinApp
 from tests.world import MINUTE
@@ -80,25 +80,6 @@ def test_it_tells_of_the_notification_that_ends_with_a_record_that_is_buried_unr
     assert app.store.rows[entry.id].state is State.FAILED
     intake.commit()
     assert sum(app.log.groups[Topic.DAILY].committed.values()) == 1
-
-
-def test_suspects_are_handed_out_one_by_one_each_when_the_one_before_is_settled():
-    dice = iter([0.5, 0.0, 0.9])
-    one_by_one = OneByOne(lambda: next(dice))
-    first, second, third = object(), object(), object()
-    for one in (first, second, third):
-        one_by_one.add(one)
-
-    assert one_by_one.next() == [second]
-    assert one_by_one.next() == []
-    one_by_one.settled([first, object()])
-    assert one_by_one.next() == []
-    one_by_one.settled([second])
-    assert one_by_one.next() == [first]
-    one_by_one.settled([first])
-    assert one_by_one.next() == [third]
-    one_by_one.settled([third])
-    assert one_by_one.next() == []
 
 
 def test_whose_holders_died_twice_waits_for_the_other_to_be_settled():
