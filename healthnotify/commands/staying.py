@@ -43,8 +43,8 @@ def stay(files: Path, given: Mapping[str, str], *, url: str, console: Console) -
         workers = stack.begin("the workers", [*manage, "worker", "all"], _fresh(files / "workers.log"), more)
         web.wait_until(lambda: "web" in started(web), seconds=START)  # by its word: another one may answer there
         workers.wait_until(lambda: started(workers) >= set(WORKERS), seconds=START)
-        _greet(console, url, first, files, stack)
-        try:
+        try:  # from the greeting on: who reads it may press Ctrl-C at once
+            _greet(console, url, first, files, stack)
             _until_one_ends(web, workers)
         except Interrupted:
             console.print("\nEnding; `make up` goes on from here.")

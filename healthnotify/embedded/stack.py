@@ -279,8 +279,8 @@ def main(arguments: list[str] | None = None) -> int:
             for name, text in stack.environment().items():
                 sys.stdout.write(f"export {name}={shlex.quote(text)}\n")
             sys.stdout.flush()
+            running = True  # before it is said: who reads it may press Ctrl-C at once
             _print(NAME, "ready; Ctrl-C ends it")
-            running = True
             while True:
                 signal.pause()
     except Interrupted as end:

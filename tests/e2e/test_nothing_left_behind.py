@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 
 from config.environment import ROOT
 from healthnotify.embedded import kafka
+from healthnotify.embedded import stack as embedded_stack
 from healthnotify.embedded.interrupts import Interrupted
 from healthnotify.embedded.process import StartFailed, answers, running
 from healthnotify.embedded.stack import Stack
@@ -155,6 +156,19 @@ def test_it_starts_everything_and_ctrl_c_ends_it_all(stack):
 
     assert it.end() == 0
     assert it.leftovers() == []
+
+
+def test_ctrl_c_at_the_very_word_that_it_is_ready_is_a_good_end(monkeypatch):
+    for name, text in ALL_GIVEN.items():
+        monkeypatch.setenv(name, text)
+
+    def read_it_and_press_ctrl_c(_name, text):
+        if "Ctrl-C" in text:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(embedded_stack, "_print", read_it_and_press_ctrl_c)
+
+    assert embedded_stack.main([]) == 0
 
 
 SEEDED = random.Random(3)
