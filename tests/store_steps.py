@@ -17,8 +17,8 @@ LATER = NOON + 6 * MINUTE  # after everybody's send time
 PLACE = Position(Topic.DAILY, 3, 41)
 
 
-def claim(store, entry, attempt=1, at=LATER, claim_id=None):
-    return store.claim([ask(entry, attempt, claim_id)], at, at + MINUTE)[0]
+def claim(store, entry, attempt=1, at=LATER, claim_id=None, *, alone=False):
+    return store.claim([ask(entry, attempt, claim_id)], at, at + MINUTE, alone=alone)[0]
 
 
 def published(store, entry, at=LATER, index=DueIndex.DAILY, attempt=1):

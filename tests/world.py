@@ -73,7 +73,18 @@ class World:
         return self.claim(arrivals)
 
     def claim(self, arrivals):
-        taken = deliver.take(arrivals, now=self.now, store=self.store, road=self.road, delivering=DELIVERING)
+        """Suspects after the others, one by one."""
+        taken = self._claim(arrivals)
+        for suspect in taken.suspects:
+            alone = self._claim([suspect], alone=True)
+            for field in ("to_send", "to_settle", "parked", "finished"):
+                getattr(taken, field).extend(getattr(alone, field))
+        return taken
+
+    def _claim(self, arrivals, *, alone=False):
+        taken = deliver.take(
+            arrivals, now=self.now, store=self.store, road=self.road, delivering=DELIVERING, alone=alone
+        )
         self.daily.finish(taken.finished)
         return taken
 

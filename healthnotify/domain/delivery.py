@@ -116,6 +116,7 @@ class Answer(StrEnum):
     TERMINAL = "terminal"  #: ended; nothing to do
     STALE = "stale"  #: this attempt is past
     REFUSED = "refused"  #: it could be had, but PostgreSQL's ceiling of sends is reached
+    SUSPECT = "suspect"  #: it could be had, but holders of this attempt have died: ask for it alone
     MISSING = "missing"  #: no such notification
 
 

@@ -1,4 +1,4 @@
-"""Suspects: what is sent one at a time, because it may be what ends its senders."""
+"""Suspects: what goes one at a time, because it may be what ends its senders."""
 
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ Item = TypeVar("Item")
 
 
 class OneByOne(Generic[Item]):
-    """What may be ending its senders is sent one at a time, in an order of chance, and the next one only when the one
+    """What may be ending its senders goes one at a time, in an order of chance, and the next one only when the one
     before it is settled: so nothing has died without an outcome of its own because of its neighbour, over and over.
 
     `settled` is called by any thread.
@@ -16,21 +16,26 @@ class OneByOne(Generic[Item]):
     def __init__(self, dice: Callable[[], float]) -> None:
         """`dice` answers a number from 0 to 1, and never 1."""
         self._dice = dice
-        self._waiting: list[Item] = []
-        self._under_way: Item | None = None
+        self._waiting: list[tuple[object, Item]] = []
+        self._next: tuple[object, Item] | None = None
+        self._under_way: object = None
 
-    def add(self, item: Item) -> None:
-        """It waits."""
-        self._waiting.append(item)
+    def add(self, key: object, item: Item) -> None:
+        """It waits; `settled` will know it by its key, which is an object of its own."""
+        self._waiting.append((key, item))
 
     def next(self) -> list[Item]:
-        """The one whose turn it is now, if any."""
-        if self._under_way is not None or not self._waiting:
-            return []
-        self._under_way = self._waiting.pop(int(self._dice() * len(self._waiting)))
-        return [self._under_way]
+        """The one whose turn it is now, if any; the same one until it has `gone`."""
+        if self._next is None and self._under_way is None and self._waiting:
+            self._next = self._waiting.pop(int(self._dice() * len(self._waiting)))
+        return [self._next[1]] if self._next else []
 
-    def settled(self, some: Iterable[Item]) -> None:
+    def gone(self) -> None:
+        """The one whose turn it was is under way."""
+        assert self._next is not None
+        self._under_way, self._next = self._next[0], None
+
+    def settled(self, keys: Iterable[object]) -> None:
         """These are."""
-        if any(one is self._under_way for one in some):
+        if any(key is self._under_way for key in keys):
             self._under_way = None

@@ -31,12 +31,12 @@ PROMISES: Final[Mapping[Channel, Promise]] = {
     Channel.SMS: Promise.AT_MOST_ONCE,
 }
 
-#: So many holders of one attempt have left it without an outcome that it is the sending that ends them. Not three, as
-#: for a record: whoever dies takes all that it holds with it, and machines that are restarted again and again are no
-#: reason to give up a good message.
-MOST_TAKEOVERS: Final = 10
-#: From so many on it is sent alone among those of its kind (`one_by_one`): then it cannot be its neighbour.
+#: From so many takeovers on it is claimed alone among those of its kind (`one_by_one`): what merely waits beside it is
+#: not claimed, so another death is none of theirs.
 SUSPECT: Final = 2
+#: So many holders of one attempt have left it without an outcome, three of them while it was alone, that it is the
+#: sending that ends them.
+MOST_TAKEOVERS: Final = 5
 
 #: Characters of text that a channel takes well; an SMS of this length stays within five segments in any script.
 LONGEST: Final[Mapping[Channel, int]] = {Channel.EMAIL: 600, Channel.WEBHOOK: 600, Channel.SMS: 320}

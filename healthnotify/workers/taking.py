@@ -11,11 +11,10 @@ from healthnotify.domain.delivery import Envelope, Failure, FailureKind, Record,
 from healthnotify.domain.lanes import Lanes
 from healthnotify.domain.model import Channel
 from healthnotify.domain.one_by_one import OneByOne
-from healthnotify.domain.routing import SUSPECT
 from healthnotify.domain.stops import NOTHING_STOPPED, Stops
 from healthnotify.pipeline import deliver
 from healthnotify.pipeline.bury import bury
-from healthnotify.pipeline.deliver import Arrival, Held, Sent, Settled
+from healthnotify.pipeline.deliver import Arrival, Held, Sent, Settled, Taken
 from healthnotify.pipeline.ports import Intake
 from healthnotify.workers.floodgate import Floodgate
 
@@ -41,7 +40,7 @@ class Taking:
         self._lanes: Lanes[Arrival] = Lanes(app.in_flight, WIDEST * app.in_flight)
         self._poison: list[Record] = []
         self._again: deque[Record] = deque()  # their claims were lost
-        self._suspects: OneByOne[Held] = OneByOne(app.dice)
+        self._suspects: OneByOne[Arrival] = OneByOne(app.dice)  # not claimed yet
         self._to_send: list[Held] = []  # what was taken when a service went away in mid-turn is kept for the next
         self._to_settle: list[Sent] = []
         self._looked_at: datetime | None = None
@@ -56,7 +55,7 @@ class Taking:
         self._bury()
         if room > 0 and not self.stops.everything:
             self._begin(self._app.now())  # after the wait: what was published during it is not early
-        to_send, self._to_send = self._to_send + self._suspects.next(), []
+        to_send, self._to_send = self._to_send, []
         to_settle, self._to_settle = self._to_settle, []
         self._intake.begin([held.record for held in (*to_send, *(one.held for one in to_settle))])
         return to_send, to_settle
@@ -66,7 +65,7 @@ class Taking:
         still = {id(one) for one in it.left}
         self._again.extend(it.again)
         ended = [one for one in sent if id(one) not in still]
-        self._suspects.settled(one.held for one in ended)
+        self._suspects.settled(one.held.record for one in ended)
         with self._counting:
             self._lanes.end(Counter(one.held.claim.envelope.channel for one in ended))
             answered = Counter(one.held.claim.envelope.channel for one in ended if not _is_deferred(one))
@@ -77,6 +76,7 @@ class Taking:
             stopped = [one for one in self._lanes.waiting() if one.not_before <= now and self._is_stopped(one)]
             self._put_off(stopped, deliver.STOPPED, deliver.STOP_REST, now)
         self._claim(self._lanes.ready(now), now)
+        self._claim_a_suspect(now)
         self._put_off(self._lanes.overstayed(now), deliver.LANE_FULL, self._rest(), now)
 
     def _look_for_stops(self) -> None:
@@ -104,22 +104,34 @@ class Taking:
             self._intake.finish(buried)
             self._gate.passed(len(buried), len(buried))
 
-    def _claim(self, ready: Sequence[Arrival], now: datetime) -> None:
+    def _claim(self, ready: Sequence[Arrival], now: datetime, *, alone: bool = False) -> Taken:
         """What raises here, because a service is away, leaves all of them waiting with the ids that they asked with."""
         app = self._app
-        taken = deliver.take(ready, now=now, store=app.store, road=app.road, delivering=app.delivering)
+        taken = deliver.take(ready, now=now, store=app.store, road=app.road, delivering=app.delivering, alone=alone)
         self._lanes.go(ready)
         for parked in taken.parked:
             self._wait_again(parked, now, parked.not_before)
+        for suspect in taken.suspects:
+            self._suspects.add(suspect.record, suspect)
         self._intake.finish(taken.finished)
         self._gate.passed(len(ready), taken.buried)
-        for held in taken.to_send:
-            if held.claim.takeovers >= SUSPECT:
-                self._suspects.add(held)
-            else:
-                self._to_send.append(held)
+        self._to_send += taken.to_send
         self._count(held.claim.envelope.channel for held in taken.to_send)
         self._keep(taken.to_settle)
+        return taken
+
+    def _claim_a_suspect(self, now: datetime) -> None:
+        """It waits without a claim, so that the death of this process is not counted against it before its turn."""
+        for one in self._suspects.next():
+            begun = False
+            if self._is_stopped(one):
+                self._wait_again(one, now, now + AGAIN)
+            else:
+                taken = self._claim([one], now, alone=True)
+                begun = bool(taken.to_send or taken.to_settle)
+            self._suspects.gone()
+            if not begun:
+                self._suspects.settled([one.record])
 
     def _put_off(self, arrivals: Sequence[Arrival], reason: str, rest: timedelta, now: datetime) -> None:
         if not arrivals:

@@ -64,7 +64,7 @@ PROTECTIONS = (
         TWINS,
     ),
     Protection(
-        "What has ended its sender ten times is not sent once more.",
+        "What has ended its sender five times is not sent once more.",
         "healthnotify/domain/routing.py",
         "if claim.takeovers >= MOST_TAKEOVERS:",
         "if False:",
@@ -194,6 +194,13 @@ PROTECTIONS = (
         "healthnotify/apps/notifications/store/claiming.py",
         "return Answer.AMBIGUOUS if row.takeovers else Answer.CLAIMED",
         "return Answer.CLAIMED",
+        STORE,
+    ),
+    Protection(
+        "What has ended two senders is claimed alone, or not at all.",
+        "healthnotify/apps/notifications/store/claiming.py",
+        "AND h.is_suspect IS NOT TRUE",
+        "",
         STORE,
     ),
     Protection(

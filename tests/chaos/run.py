@@ -102,8 +102,16 @@ class Run:
         while not happened():
             self._look_for_hopeless()
             if time.monotonic() > deadline:
-                raise Disturbed(f"{what} did not happen within {seconds:.0f} s")
+                raise Disturbed(f"{what} did not happen within {seconds:.0f} s; {self._whereabouts()}")
             time.sleep(TICK)
+
+    def _whereabouts(self) -> str:
+        """Whether there was nothing to wait for, or something stands still."""
+        with suppress(psycopg.OperationalError):
+            asked = "SELECT count(*) FROM notifications WHERE lease_until < now() AND user_id = ANY(%s)"
+            ((left,),) = self.ledger.ask(f"{asked} AND state = 'PENDING'", list(self.loads.asked))
+            return f"{self.states()}, {left} claims whose lease has ended, held: {self.held() or 'nothing'}"
+        return "PostgreSQL does not say why"
 
     def wait_until_accepted(self, share: float) -> None:
         """Until the provider has taken that share of what was asked for."""

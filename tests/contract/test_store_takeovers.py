@@ -10,10 +10,36 @@ from tests.store_steps import LATER, MINUTE, claim, waiting
 
 def test_the_claim_says_how_many_have_left_it(store):
     (entry,) = staged(store)
-    claims = [claim(store, entry, at=LATER + 2 * number * MINUTE) for number in range(4)]
+    claims = [claim(store, entry, at=LATER + 2 * number * MINUTE, alone=True) for number in range(4)]
 
     assert [one.takeovers for one in claims] == [0, 1, 2, 3]
     assert [one.answer for one in claims] == [Answer.CLAIMED] + 3 * [Answer.AMBIGUOUS]
+
+
+def test_a_suspect_is_claimed_only_alone_and_stays_as_it_is_until_then(store):
+    """Whoever merely waits beside one that kills must not look like it after the next death."""
+    (entry,) = staged(store)
+    for number in range(2):
+        claim(store, entry, at=LATER + 2 * number * MINUTE)
+    steps = store.latest([entry.id])
+
+    asked = [claim(store, entry, at=LATER + 9 * MINUTE) for _ in range(3)]
+
+    assert [one.answer for one in asked] == 3 * [Answer.SUSPECT]
+    assert store.latest([entry.id]) == steps
+    alone = claim(store, entry, at=LATER + 9 * MINUTE, alone=True)
+    assert (alone.answer, alone.takeovers) == (Answer.AMBIGUOUS, 2)
+
+
+def test_a_suspect_that_somebody_holds_is_busy_and_its_holder_may_ask_again(store):
+    (entry,) = staged(store)
+    for number in range(2):
+        claim(store, entry, at=LATER + 2 * number * MINUTE)
+    mine = uuid4()
+    claim(store, entry, at=LATER + 9 * MINUTE, claim_id=mine, alone=True)
+
+    assert claim(store, entry, at=LATER + 9 * MINUTE).answer is Answer.BUSY
+    assert claim(store, entry, at=LATER + 9 * MINUTE, claim_id=mine).answer is Answer.AMBIGUOUS
 
 
 def test_the_next_attempt_begins_to_count_anew(store):

@@ -64,11 +64,11 @@ async def test_a_notification_that_cannot_even_be_claimed_ends_three_workers_and
     deadly, *others = await published(app, 6)
     claim = app.store.claim
 
-    def breaks(asks, now, lease_until):
+    def breaks(asks, now, lease_until, *, alone):
         if any(one.envelope.id == deadly for one in asks):
             wait_until_nothing_is_in_hand(app)  # else it would be left to a lease, which never ends on this clock
             raise ZeroDivisionError
-        return claim(asks, now, lease_until)
+        return claim(asks, now, lease_until, alone=alone)
 
     app.store.claim = breaks
     for _ in range(MOST_DEATHS):

@@ -81,6 +81,8 @@ VALUES = {
     "until": [NOON],
     "before": ["STAGED"],
     "deferred": False,
+    "alone": False,
+    "suspect": 2,
     "at": NOON,
     "lease_until": NOON,
     "day_ago": NOON,

@@ -49,10 +49,10 @@ class Spy:
 class SpyStore(Spy):
     """The store."""
 
-    def claim(self, asks, now, lease_until):
+    def claim(self, asks, now, lease_until, *, alone=False):
         """One effect an ask."""
         with self._port.lock:
-            claims = self._port.claim(asks, now, lease_until)
+            claims = self._port.claim(asks, now, lease_until, alone=alone)
             for one in claims:
                 self.note("claim", one.envelope.id, one.envelope.attempt, one.answer)
         return claims

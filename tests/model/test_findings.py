@@ -218,7 +218,7 @@ def test_what_is_put_off_stays_in_hand_when_postgresql_goes_away_right_after():
     publish(DueIndex.DAILY, now=app.now(), limit=10, store=app.store, staging=app.staging, road=app.road)
     app.store.stopped.add(Stop(channel=Channel.EMAIL))
     taking = Taking(app, app.intake(Topic.DAILY), Floodgate(QuickLoop("consumer"), app, Topic.DAILY), list)
-    plain, app.store.claim = app.store.claim, lambda *_: _refuse()
+    plain, app.store.claim = app.store.claim, lambda *_, **__: _refuse()
     with pytest.raises(Unavailable):
         taking.take(8)
     app.store.claim = plain

@@ -147,9 +147,9 @@ def test_a_copy_that_does_no_harm_is_sent_again_if_it_is_still_wanted(channel: C
 def test_what_has_ended_its_sender_ten_times_is_not_sent_once_more(channel: Channel) -> None:
     taken_over = claim(channel, Answer.AMBIGUOUS)
 
-    assert look(replace(taken_over, takeovers=9)) is None
-    assert look(replace(taken_over, takeovers=10)) == Failure(FailureKind.PERMANENT, "kills_the_process")
-    assert look(replace(taken_over, takeovers=10), enabled=False) == Failure(FailureKind.PERMANENT, "kills_the_process")
+    assert look(replace(taken_over, takeovers=4)) is None
+    assert look(replace(taken_over, takeovers=5)) == Failure(FailureKind.PERMANENT, "kills_the_process")
+    assert look(replace(taken_over, takeovers=5), enabled=False) == Failure(FailureKind.PERMANENT, "kills_the_process")
 
 
 def test_of_a_text_message_it_is_said_that_it_may_have_been_sent() -> None:

@@ -2,8 +2,11 @@
 
 from uuid import uuid4
 
+import pytest
+
 from healthnotify.adapters import suspects
 from healthnotify.domain.delivery import KILLS_THE_PROCESS, Accepted, Ask, Poison
+from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State
 from healthnotify.domain.model import Channel
 from healthnotify.domain.stops import Stop
@@ -82,12 +85,17 @@ def test_it_tells_of_the_notification_that_ends_with_a_record_that_is_buried_unr
     assert sum(app.log.groups[Topic.DAILY].committed.values()) == 1
 
 
-def test_whose_holders_died_twice_waits_for_the_other_to_be_settled():
-    app, entries = published(3)
-    first, second, third = (record_of(entry) for entry in entries)
-    for _ in range(3):
-        app.store.claim([Ask(one, uuid4()) for one in (first, second)], app.now(), app.now() + MINUTE)
+def left_open(app, entries, times):
+    """So many have died over these."""
+    for _ in range(times):
+        asks = [Ask(record_of(entry), uuid4()) for entry in entries]
+        app.store.claim(asks, app.now(), app.now() + MINUTE, alone=True)
         app.instant += 2 * MINUTE
+
+
+def test_whose_holders_died_twice_waits_for_the_other_to_be_settled():
+    app, (first, second, third) = published(3)
+    left_open(app, [first, second], times=3)
     _, taking = taking_of(app)
 
     to_send, _ = taking.take(8)
@@ -99,3 +107,57 @@ def test_whose_holders_died_twice_waits_for_the_other_to_be_settled():
     taking.settled([Sent(held, Accepted()) for held in to_send], Settled())
     (last,), _ = taking.take(8)
     assert {first.id, second.id, third.id} == {held.claim.envelope.id for held in (*to_send, last)}
+
+
+def test_a_suspect_that_waits_is_nobodys_so_that_the_next_death_is_not_counted_against_it():
+    app, entries = published(20)
+    left_open(app, entries, times=2)
+    _, taking = taking_of(app)
+
+    (one,), _ = taking.take(8)
+    app.instant += 2 * MINUTE
+    app.log.groups[Topic.DAILY].members.clear()  # it dies
+    _, survivor = taking_of(app)
+    (next_one, *none), _ = survivor.take(8)
+
+    assert none == []
+    assert one.claim.takeovers == 2
+    assert sum(row.lease_until > app.now() for row in app.store.rows.values()) == 1
+    assert next_one.claim.takeovers == (3 if next_one.claim.envelope.id == one.claim.envelope.id else 2)
+
+
+def test_a_suspect_keeps_its_turn_when_postgresql_is_away():
+    app, entries = published(1)
+    left_open(app, entries, times=2)
+    _, taking = taking_of(app)
+    plain, refused = app.store.claim, []
+
+    def away_when_alone(asks, *rest, alone=False):
+        if alone and not refused:
+            refused.extend(asks)
+            raise Unavailable("postgresql", "it is away")
+        return plain(asks, *rest, alone=alone)
+
+    app.store.claim = away_when_alone
+    with pytest.raises(Unavailable):
+        taking.take(8)
+
+    (held,), _ = taking.take(8)
+
+    assert held.claim.claim_id == refused[0].claim_id  # asked with the same id, it would find its own claim
+
+
+def test_a_suspect_of_a_channel_that_is_stopped_waits():
+    app, entries = published(1)
+    left_open(app, entries, times=2)
+    _, taking = taking_of(app)
+    app.store.stopped.add(Stop(channel=Channel.EMAIL))
+
+    for _ in range(3):
+        assert taking.take(8) == ([], [])
+        app.instant += MINUTE / 10
+    app.store.stopped.clear()
+    app.instant += MINUTE
+
+    (held,), _ = taking.take(8)
+    assert held.claim.takeovers == 2

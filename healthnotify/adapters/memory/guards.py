@@ -35,9 +35,9 @@ class MemoryGuards(MemoryLedger):
             row = self.rows.get(key)
             untried = row is not None and row.attempt + 1 == ask.envelope.attempt
             if row is not None and untried and answer(ask, row, at) is Answer.CLAIMED:
-                claim = replace(super()._claim(ask, row, at, at), answer=Answer.REPORTED, failure=failure, person=None)
+                claim = super()._claim(ask, row, at, at, alone=False)
                 row.failure = failure
-                reported.append(claim)
+                reported.append(replace(claim, answer=Answer.REPORTED, failure=failure, person=None))
         return reported
 
     @one_at_a_time
@@ -45,10 +45,11 @@ class MemoryGuards(MemoryLedger):
         """See `ports.RetryStore`."""
         return sum(step.event is Event.PUBLISHED and step.at >= since for step in self.moves)
 
-    def _claim(self, ask: Ask, row: Row | None, now: datetime, lease_until: datetime) -> Claim:
-        if row is not None and answer(ask, row, now) in (Answer.CLAIMED, Answer.AMBIGUOUS):
+    def _claim(self, ask: Ask, row: Row | None, now: datetime, lease_until: datetime, *, alone: bool) -> Claim:
+        goes = row is not None and (alone or not self._is_suspect(ask, row, now))
+        if row is not None and goes and answer(ask, row, now) in (Answer.CLAIMED, Answer.AMBIGUOUS):
             user_id = row.plan.user_id
             if self.ceiling is not None and self.claimed[user_id] >= self.ceiling:
                 return Claim(Answer.REFUSED, ask.envelope, ask.claim_id)
             self.claimed[user_id] += row.claim_id != ask.claim_id  # asked again after a reply that was lost
-        return super()._claim(ask, row, now, lease_until)
+        return super()._claim(ask, row, now, lease_until, alone=alone)

@@ -25,6 +25,7 @@ from healthnotify.domain.errors import Unavailable
 from healthnotify.domain.lifecycle import Event, State, after
 from healthnotify.domain.model import MAKES_ROOM, Assignment, Notification, Preference, Withheld
 from healthnotify.domain.people import NewPerson, anchor_of, check, first_due
+from healthnotify.domain.routing import SUSPECT
 from healthnotify.pipeline.ports import DueIndex
 
 P = ParamSpec("P")
@@ -152,9 +153,20 @@ class MemoryLedger:
         row = self.rows[key]
         return row.state is State.RETRY and row.next_attempt_at is None and row.attempt == envelope.attempt
 
-    def _claim(self, ask: Ask, row: Row | None, now: datetime, lease_until: datetime) -> Claim:
+    def _is_suspect(self, ask: Ask, row: Row, now: datetime) -> bool:
+        return answer(ask, row, now) is Answer.AMBIGUOUS and self._takeovers(row) + 1 >= SUSPECT
+
+    def _takeovers(self, row: Row) -> int:
+        return sum(
+            step.id == row.plan.id and step.event is Event.TAKEN_OVER and step.attempt == row.attempt
+            for step in self.moves
+        )
+
+    def _claim(self, ask: Ask, row: Row | None, now: datetime, lease_until: datetime, *, alone: bool) -> Claim:
         if row is None:
             return Claim(Answer.MISSING, ask.envelope, ask.claim_id)
+        if not alone and self._is_suspect(ask, row, now):
+            return Claim(Answer.SUSPECT, ask.envelope, row.claim_id or ask.claim_id, row.lease_until)
         said = answer(ask, row, now)
         if said not in (Answer.CLAIMED, Answer.AMBIGUOUS):
             failure = row.failure if said is Answer.REPORTED else None
@@ -166,10 +178,7 @@ class MemoryLedger:
             self._move(row, Event.TAKEN_OVER, now)
         elif was is not State.PENDING:
             self._move(row, Event.PUBLISHED if was is State.STAGED else Event.REPUBLISHED, now)
-        takeovers = sum(
-            step.id == row.plan.id and step.event is Event.TAKEN_OVER and step.attempt == row.attempt
-            for step in self.moves
-        )
+        takeovers = self._takeovers(row)
         said = Answer.AMBIGUOUS if takeovers else said  # also when it is asked again, after a reply that was lost
         person = self._person(row, now)
         return Claim(said, ask.envelope, ask.claim_id, lease_until, person=person, takeovers=takeovers)

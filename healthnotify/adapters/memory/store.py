@@ -120,8 +120,8 @@ class MemoryStore(MemoryOutside):
     # deliver
 
     @one_at_a_time
-    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime) -> list[Claim]:
-        return [self._claim(ask, self.rows.get(ask.envelope.id), now, lease_until) for ask in asks]
+    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime, *, alone: bool = False) -> list[Claim]:
+        return [self._claim(ask, self.rows.get(ask.envelope.id), now, lease_until, alone=alone) for ask in asks]
 
     @one_at_a_time
     def complete(self, accepted: Mapping[UUID, tuple[Claim, Accepted]], at: datetime) -> list[Step]:

@@ -71,6 +71,7 @@ class Taken:
     to_send: list[Held] = field(default_factory=list)
     to_settle: list[Sent] = field(default_factory=list)  #: known without a send
     parked: list[Arrival] = field(default_factory=list)  #: somebody else's until then
+    suspects: list[Arrival] = field(default_factory=list)  #: to be taken again, each alone
     finished: list[Record] = field(default_factory=list)
     buried: int = 0  #: of those that are finished: ids that nobody knows
 

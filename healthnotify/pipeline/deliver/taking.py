@@ -32,17 +32,23 @@ CLAIMED: Final = (Answer.CLAIMED, Answer.AMBIGUOUS)
 
 
 def take(
-    arrivals: Sequence[Arrival], *, now: datetime, store: DeliveryStore, road: Road, delivering: Delivering
+    arrivals: Sequence[Arrival],
+    *,
+    now: datetime,
+    store: DeliveryStore,
+    road: Road,
+    delivering: Delivering,
+    alone: bool = False,
 ) -> Taken:
     """Claim what the records announce and look once more whether it may be sent. Records must hold envelopes.
 
-    A claim that somebody else holds is parked, never skipped: skipping loses it when its holder dies. An id that the
-    store does not know is a dead letter, never a shrug.
+    A claim that somebody else holds is parked, never skipped: skipping loses it when its holder dies. What has ended
+    its holders before is claimed only `alone`. An id that the store does not know is a dead letter, never a shrug.
     """
     taken = Taken()
     unique = _one_an_id(arrivals, taken)
     asks = [Ask(envelope, arrival.claim_id) for envelope, arrival in unique]
-    claims = store.claim(asks, now, now + delivering.lease)
+    claims = store.claim(asks, now, now + delivering.lease, alone=alone)
     missing: list[tuple[Envelope, Arrival]] = []
     refused: list[Arrival] = []
     for claim, (envelope, arrival) in zip(claims, unique, strict=True):
@@ -54,6 +60,8 @@ def take(
             taken.to_settle.append(Sent(held, claim.failure))
         elif claim.answer is Answer.BUSY:
             taken.parked.append(replace(arrival, not_before=claim.lease_until or now))
+        elif claim.answer is Answer.SUSPECT:
+            taken.suspects.append(arrival)
         elif claim.answer is Answer.MISSING:
             missing.append((envelope, arrival))
         elif claim.answer is Answer.REFUSED:

@@ -109,9 +109,9 @@ class RoadStore(Protocol):
 
 
 class DeliveryStore(Protocol):
-    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime) -> list[Claim]:
+    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime, *, alone: bool = False) -> list[Claim]:
         """One answer for each ask, in order; ids are distinct within a call. Claiming moves STAGED or RETRY to
-        PENDING when the record was faster than its producer."""
+        PENDING when the record was faster than its producer. A suspect is claimed only `alone`."""
 
     def stops(self) -> Stops:
         """As for the producer."""

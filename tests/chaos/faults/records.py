@@ -97,8 +97,8 @@ def poison(run: Run) -> None:
     "a record that kills the process",
     done="A record on the daily topic, a stranger's or ours, ends every process that reads it; or a message ends every "
     "process that writes its mail.",
-    holds="After three deaths the record is buried unread, after ten takeovers the notification is FAILED, with a dead "
-    "letter; all others go out.",
+    holds="After three deaths the record is buried unread, after five takeovers the notification is FAILED, with a "
+    "dead letter; all others go out.",
     variants=lambda _dice, quick: ("a stranger's",) if quick else ("a stranger's", "ours", "compose"),
 )
 def deadly(run: Run) -> None:

@@ -22,13 +22,15 @@ from healthnotify.domain.delivery import (
     Person,
 )
 from healthnotify.domain.lifecycle import ENDED, State
+from healthnotify.domain.routing import SUSPECT
 from healthnotify.domain.schedule import SENT_BEFORE
 
 #: From the date that a notification is for to its end takes less than this: settings let it live for 30 days at most.
 LONGEST_WAY: Final = timedelta(days=36)
 
 #: Lock first, in the order of ids, then claim what is free: after waiting for a lock PostgreSQL reads the row again,
-#: and nobody can change it from then on. What is free and was not claimed all the same was refused by the ceiling.
+#: and nobody can change it from then on. What has ended its holders before is claimed only by who asks for it alone.
+#: What is free and was not claimed all the same was refused by the ceiling.
 #: A claim of what is PENDING changes nothing that an index knows, so that the row stays on its page (migration 0007).
 CLAIM: Final = f"""
     WITH asked AS (
@@ -38,7 +40,9 @@ CLAIM: Final = f"""
                (a.attempt = n.attempt + 1 AND (n.state = 'STAGED' OR (n.state = 'PENDING' AND n.claim_id IS NULL)
                                                OR (n.state = 'RETRY' AND n.next_attempt_at IS NOT NULL)))
                OR (a.attempt = n.attempt AND n.state = 'PENDING' AND n.failure IS NULL
-                   AND (n.lease_until <= %(at)s OR n.claim_id = a.claim_id)) AS is_free
+                   AND (n.lease_until <= %(at)s OR n.claim_id = a.claim_id)) AS is_free,
+               NOT %(alone)s AND a.attempt = n.attempt AND n.takeovers + 1 >= %(suspect)s
+               AND n.claim_id <> a.claim_id AS is_suspect
         FROM notifications n JOIN asked a USING (id) WHERE {THOSE_DATES} ORDER BY n.id FOR UPDATE OF n
     ), claimed AS (
         UPDATE notifications n
@@ -49,6 +53,7 @@ CLAIM: Final = f"""
             updated_at = CASE h.was WHEN 'PENDING' THEN n.updated_at ELSE %(at)s END
         FROM asked a JOIN held h USING (id)
         WHERE n.id = a.id AND n.local_date = h.local_date AND {THOSE_DATES} AND h.is_free
+              AND h.is_suspect IS NOT TRUE
         RETURNING n.*, h.was, (h.attempt = a.attempt AND h.claim_id <> a.claim_id) IS TRUE AS taken_over
     ), recorded AS (
         INSERT INTO moves (notification_id, local_date, at, event, before, after, attempt)
@@ -57,9 +62,9 @@ CLAIM: Final = f"""
                was, state, attempt
         FROM claimed WHERE was <> state OR taken_over
     )
-    SELECT a.id, h.was, h.attempt, h.claim_id, h.lease_until, h.failure, h.is_free, c.takeovers, c.channel,
-           c.user_id, c.message_sealed, u.active, u.erased_at, u.timezone, u.quiet_start, u.quiet_end, u.locale,
-           k.wrapped, d.address_sealed, COALESCE(p.enabled, c.slot IS NULL) AS enabled,
+    SELECT a.id, h.was, h.attempt, h.claim_id, h.lease_until, h.failure, h.is_free, h.is_suspect, c.takeovers,
+           c.channel, c.user_id, c.message_sealed, u.active, u.erased_at, u.timezone, u.quiet_start, u.quiet_end,
+           u.locale, k.wrapped, d.address_sealed, COALESCE(p.enabled, c.slot IS NULL) AS enabled,
            (SELECT count(*) FROM notifications s
             WHERE s.user_id = c.user_id AND s.state = 'COMPLETED' AND s.ended_at > %(day_ago)s
                   AND s.local_date BETWEEN %(long_ago)s AND %(soon)s) AS sent_last_day
@@ -74,7 +79,7 @@ CLAIM: Final = f"""
 
 
 class Claiming(Ledger):
-    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime) -> list[Claim]:
+    def claim(self, asks: Sequence[Ask], now: datetime, lease_until: datetime, *, alone: bool = False) -> list[Claim]:
         """See `ports.DeliveryStore`. What cannot be opened, because the key ring lacks its key, is not claimed.
 
         Two round trips more than one statement alone; but a claim that nobody can send would be left to its lease, and
@@ -88,6 +93,8 @@ class Claiming(Ledger):
             "claims": [ask.claim_id for ask in asks],
             "at": now,
             "lease_until": lease_until,
+            "alone": alone,
+            "suspect": SUSPECT,
             "day_ago": now - timedelta(days=1),
             "long_ago": (now - LONGEST_WAY).date(),
             "soon": (now + SENT_BEFORE).date(),
@@ -134,7 +141,7 @@ def _answer(ask: Ask, row: Any) -> Answer:
     if row.takeovers is not None:  # not only of this asking: it may be asked again, after a reply that was lost
         return Answer.AMBIGUOUS if row.takeovers else Answer.CLAIMED
     if row.is_free:
-        return Answer.REFUSED
+        return Answer.SUSPECT if row.is_suspect else Answer.REFUSED
     if State(row.was) in ENDED:
         return Answer.TERMINAL
     if row.attempt == asked and row.was == State.PENDING and row.claim_id is not None:
