@@ -1,9 +1,12 @@
 """Workers that die: at random, at every step, one kind after the other; and one that only seems to be dead."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
+from healthnotify import bootstrap
+from tests.chaos.crew import ROSTER, SWEEPER
 from tests.chaos.faults import fault
 from tests.chaos.provider import Rule
 from tests.chaos.run import Run
@@ -12,6 +15,9 @@ KILLS: Final = 10
 CHUNKS: Final = 10  # with the sweeper on, and as many with it off: 200 kills in all
 #: People a kill: enough for both consumers to be at work until the last one.
 EACH: Final = 30
+#: People, and seconds in which their time comes.
+STREAM: Final = 6_000
+STREAMS: Final = 60
 
 
 def _chunks(_dice: Random, quick: bool) -> Sequence[Any]:
@@ -37,6 +43,24 @@ def kill_consumers(run: Run) -> None:
         run.pause(run.dice.uniform(0.0, 0.5))
         run.wait_for(lambda: run.crew.kill(run.dice.choice(("consumer-1", "consumer-2"))), "a consumer to kill")
     run.wait_for(run.taken_over, "a claim taken over from the dead")
+
+
+@fault(
+    51,
+    "kill -9 of any worker at random, under a stream of thousands",
+    done=f"{STREAM} people are due over {STREAMS} s, and all the while any worker, by dice, is killed every second or "
+    "two.",
+    holds="Nothing is lost; mail has a second copy at most for each takeover; no text goes out twice.",
+)
+def kill_anybody(run: Run) -> None:
+    run.may_leave = True  # as for the single ones below
+    for tenth in range(10):
+        run.load(STREAM // 10, seconds=STREAMS / 10, lead=2 + tenth * STREAMS / 10)
+    victims = [*ROSTER, "consumer-1", "consumer-2"] + ([SWEEPER] if run.sweeper else [])
+    ends = bootstrap.now() + timedelta(seconds=STREAMS)
+    while bootstrap.now() < ends:
+        run.pause(run.dice.uniform(0.5, 2.0))
+        run.crew.kill(run.dice.choice(victims))
 
 
 @fault(
