@@ -83,7 +83,7 @@ class World:
 
     def _claim(self, arrivals, *, alone=False):
         taken = deliver.take(
-            arrivals, now=self.now, store=self.store, road=self.road, delivering=DELIVERING, alone=alone
+            arrivals, now=self.now, store=self.store, road=self.road, delivering=DELIVERING, burying=100, alone=alone
         )
         self.daily.finish(taken.finished)
         return taken

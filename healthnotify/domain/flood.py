@@ -33,7 +33,6 @@ class Flood:
 
     rule: FloodRule = USUAL
     in_a_row: int = 0  #: dead letters since something good
-    good: int = 0  #: others since the last dead letter
     _seconds: deque[_Second] = field(default_factory=deque)  # at most one a second of the window
     _handled: int = 0
     _buried: int = 0
@@ -45,15 +44,13 @@ class Flood:
         """
         if handled > 0:
             self.in_a_row = self.in_a_row + buried if handled == buried else 0
-            self.good = 0 if buried else self.good + handled
             self._add(now, handled, buried)
         self._forget(now - self.rule.window)
         return self._why()
 
     def room(self) -> int:
-        """How many may be taken so that even if all of them are dead letters it ends just past the rule; and as many
-        more as have lately been good without exception, because a flood is rare and small batches are dear."""
-        return max(1, self.rule.in_a_row + 1 - self.in_a_row + self.good)
+        """How many may become dead letters now, so that a row of them ends just past the rule."""
+        return max(1, self.rule.in_a_row + 1 - self.in_a_row)
 
     def _why(self) -> str | None:
         if self.in_a_row > self.rule.in_a_row:

@@ -37,7 +37,7 @@ class Floodgate:
     """Of one consumer of one topic. `room` is asked by the thread that takes; any thread may tell."""
 
     def __init__(self, loop: Loop, app: App, topic: Topic, most: int = 1_000) -> None:
-        """`most`: how many may be taken at a time, and so how many may be buried before anybody sees the flood."""
+        """`most`: how many may be taken at a time."""
         self._loop, self._app, self._topic, self._most = loop, app, topic, most
         self._floods: defaultdict[str, Flood] = defaultdict(Flood)
         self._asked_at: dict[Channel, datetime] = {}
@@ -47,11 +47,18 @@ class Floodgate:
         self._lock = threading.Lock()
 
     def room(self, room: int) -> int:
-        """How many of `room` may be taken: none while it holds, and few where dead letters follow each other."""
+        """How many of `room` may be taken: none while it holds, and few where a channel's are given up in a row."""
         with self._lock:
             self._look()
             self._loop.pulse.holds(None if self._why == NOT_KNOWN else self._why)
-            return 0 if self._why else min([room, self._most, *(flood.room() for flood in self._floods.values())])
+            channels = [flood.room() for what, flood in self._floods.items() if what != RECORDS]
+            return 0 if self._why else min([room, self._most, *channels])
+
+    def burying(self) -> int:
+        """How many records may be buried now: what has been read beyond that waits until these are seen to be no flood,
+        or until an operator has said go."""
+        with self._lock:
+            return 0 if self._why else self._floods[RECORDS].room()
 
     def passed(self, handled: int, buried: int) -> None:
         """So many records were handled, of which so many are dead letters that no notification stands behind."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from healthnotify.bootstrap import App
-from healthnotify.domain.delivery import Envelope, Record, Step
+from healthnotify.domain.delivery import Envelope, Poison, Record, Step
 from healthnotify.pipeline.bury import bury
 from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.pipeline.publish import publish
@@ -31,7 +31,8 @@ async def run(loop: Loop, app: App) -> None:
     def act() -> list[Step]:
         held.extend(intake.take(gate.room(app.batch - len(held)), WAIT))
         now = app.now()
-        buried, ended = bury(held, now=now, store=app.store, staging=app.staging, road=app.road)
+        poison = [record for record in held if isinstance(record.content, Poison)][: gate.burying()]
+        buried, ended = bury(poison, now=now, store=app.store, staging=app.staging, road=app.road)
         finish(buried)
         ours = list(held)
         envelopes = [record.content for record in ours if isinstance(record.content, Envelope)]

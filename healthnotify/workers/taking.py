@@ -95,9 +95,9 @@ class Taking:
                 self._poison.append(record)
 
     def _bury(self) -> None:
-        if self._poison:
+        if some := self._poison[: self._gate.burying()]:
             app = self._app
-            buried, ended = bury(self._poison, now=app.now(), store=app.store, staging=app.staging, road=app.road)
+            buried, ended = bury(some, now=app.now(), store=app.store, staging=app.staging, road=app.road)
             self._tell(ended)
             gone = {id(record) for record in buried}
             self._poison = [record for record in self._poison if id(record) not in gone]
@@ -107,7 +107,15 @@ class Taking:
     def _claim(self, ready: Sequence[Arrival], now: datetime, *, alone: bool = False) -> Taken:
         """What raises here, because a service is away, leaves all of them waiting with the ids that they asked with."""
         app = self._app
-        taken = deliver.take(ready, now=now, store=app.store, road=app.road, delivering=app.delivering, alone=alone)
+        taken = deliver.take(
+            ready,
+            now=now,
+            store=app.store,
+            road=app.road,
+            delivering=app.delivering,
+            burying=self._gate.burying(),
+            alone=alone,
+        )
         self._lanes.go(ready)
         for parked in taken.parked:
             self._wait_again(parked, now, parked.not_before)

@@ -1,6 +1,8 @@
 """Dead letters pour, and the consumers' own `run` stops taking until an operator says go; on twins."""
 
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -18,11 +20,11 @@ from healthnotify.domain.delivery import (
 )
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Channel
-from healthnotify.pipeline.ports import Topic
+from healthnotify.pipeline.ports import DueIndex, Topic
 from healthnotify.workers import builder, consumer, flow, planner, producer, retry_consumer, taking
 from healthnotify.workers.floodgate import Floodgate
 from healthnotify.workers.loop import Loop
-from tests.builders import BAD_ADDRESS, NOON, a_person, a_preference
+from tests.builders import BAD_ADDRESS, NOON, a_person, a_preference, record_of
 from tests.twin_app import LOOK, TwinApp, running, until
 from tests.world import DUE, SECOND
 
@@ -154,6 +156,28 @@ async def test_poison_that_pours_on_the_retry_topic_is_a_flood_too(log):
     assert app.uncommitted(Topic.RETRY) == 150
 
 
+@pytest.mark.parametrize("kind", ["not ours", "of ids that nobody knows"])
+async def test_what_pours_after_a_good_day_is_stopped_as_soon_as_after_none(log, kind):
+    app = TwinApp()
+    app.store.add(people(300), NOON)
+    async with running(app, planner, builder):
+        await until(lambda: app.states()[State.STAGED] == 300, "everything is written")
+    known = app.store.overdue(DueIndex.DAILY, DUE + SECOND, 1)[0]
+    app.instant = DUE
+    async with running(app, producer, consumer):
+        await until(lambda: app.states()[State.COMPLETED] == 300, "everything is sent")
+        if kind == "not ours":
+            for number in range(200):
+                app.log.append(Topic.DAILY, (b"key %d" % number, b"not ours", []))
+        else:
+            app.road.announce(Topic.DAILY, [replace(record_of(known), id=uuid4()) for _ in range(200)])
+
+        await until(lambda: app.holds.held(Topic.DAILY), "it holds")
+
+    assert len(app.store.dead_letters) == 51
+    assert app.uncommitted(Topic.DAILY) >= 149
+
+
 # the gate itself
 
 
@@ -167,12 +191,18 @@ class Gated:
         return Floodgate(self.loop, self.app, topic)
 
 
-def test_near_to_a_flood_it_takes_few_at_a_time():
+def test_near_to_a_flood_few_are_buried_and_none_while_it_holds():
     it = Gated()
-    assert it.gate.room(256) == 256
+    assert it.gate.burying() == 0  # nobody has said yet whether it holds
+    it.gate.room(256)
+    it.gate.passed(10_000, 0)
+    assert it.gate.burying() == 51
     it.gate.passed(19, 19)
 
-    assert it.gate.room(256) == 51 - 19
+    assert it.gate.burying() == 51 - 19
+    assert it.gate.room(256) == 256  # to read is not to bury
+    it.gate.passed(32, 32)
+    assert it.gate.burying() == 0
 
 
 def test_who_starts_again_after_many_deaths_over_different_records_holds_until_told_otherwise():

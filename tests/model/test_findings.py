@@ -77,7 +77,7 @@ async def test_a_record_is_not_finished_for_a_holder_that_has_lost_its_own(world
     world.channel = ScriptedChannel([REFUSED])
     sent = await world.send(world.take())
     world.now += 2 * MINUTE
-    deliver.take(old, now=world.now, store=world.store, road=world.road, delivering=DELIVERING)
+    deliver.take(old, now=world.now, store=world.store, road=world.road, delivering=DELIVERING, burying=9)
     world.settle(sent)  # too late: the claim is the old one's, which now dies
     world.now += 2 * MINUTE
 

@@ -216,6 +216,7 @@ async def test_the_daily_cap_holds_back_with_a_reason(world):
             store=world.store,
             road=world.road,
             delivering=narrow,
+            burying=9,
         )
         world.settle(await world.send(taken))
 

@@ -85,14 +85,3 @@ def test_there_is_room_for_one_too_many_and_no_more():
     assert flood.room() == 2
     flood.observe(NOON, 9, 9)
     assert flood.room() == 1
-
-
-def test_there_is_room_for_as_many_more_as_have_lately_been_good():
-    flood = Flood(IN_A_ROW_ONLY)
-    flood.observe(NOON, 400, 0)
-    flood.observe(NOON, 100, 0)
-    assert flood.room() == 551
-    flood.observe(NOON, 10, 1)
-    assert flood.room() == 51
-    flood.observe(NOON, 10, 0)
-    assert flood.room() == 61

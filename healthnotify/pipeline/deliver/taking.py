@@ -19,6 +19,8 @@ from healthnotify.pipeline.deliver.nouns import Arrival, Delivering, Held, Sent,
 from healthnotify.pipeline.ports import DeliveryStore, Road, Topic
 
 UNKNOWN_ID: Final = "unknown_notification"
+#: More of them than may be buried at a time: looked at again after so long.
+UNKNOWN_REST: Final = timedelta(seconds=1)
 #: The last line of defence: something is wrong, so nothing is urgent.
 CEILING: Final = "ceiling"
 CEILING_REST: Final = timedelta(minutes=5)
@@ -38,12 +40,14 @@ def take(
     store: DeliveryStore,
     road: Road,
     delivering: Delivering,
+    burying: int,
     alone: bool = False,
 ) -> Taken:
     """Claim what the records announce and look once more whether it may be sent. Records must hold envelopes.
 
     A claim that somebody else holds is parked, never skipped: skipping loses it when its holder dies. What has ended
-    its holders before is claimed only `alone`. An id that the store does not know is a dead letter, never a shrug.
+    its holders before is claimed only `alone`. An id that the store does not know is a dead letter, never a shrug; so
+    many of them at most, and the others are parked.
     """
     taken = Taken()
     unique = _one_an_id(arrivals, taken)
@@ -68,7 +72,8 @@ def take(
             refused.append(arrival)
         else:
             taken.finished.append(arrival.record)
-    _bury(missing, now, store, road, taken)
+    taken.parked += [replace(arrival, not_before=now + UNKNOWN_REST) for _, arrival in missing[burying:]]
+    _bury(missing[:burying], now, store, road, taken)
     _hold_back(refused, now, store, taken)
     return taken
 
