@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from healthnotify.adapters.channels.email import SmtpChannel
 from healthnotify.domain.delivery import Letter
 from healthnotify.domain.model import Category
 
@@ -22,6 +24,8 @@ LOOPBACK = "127.0.0.1"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PATIENT = timedelta(seconds=20)
 IMPATIENT = timedelta(seconds=0.3)
+
+PIPELINING = {"EHLO": b"250-here\r\n250 PIPELINING\r\n"}  #: to a `MailServer`
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -39,6 +43,24 @@ def a_letter(address: str = "ada@example.com", **but) -> Letter:
             **but,
         }
     )
+
+
+@contextlib.asynccontextmanager
+async def channel_to(port: int, **but: Any) -> AsyncIterator[SmtpChannel]:
+    options = {
+        "host": LOOPBACK,
+        "port": port,
+        "sender": "Dr. Ångström <notify@health.example>",
+        "unsubscribe_url": lambda letter: f"https://health.example/u/{letter.id}?a=1&b=2",
+        "clock": lambda: NOW,
+        "timeout": PATIENT,
+        **but,
+    }
+    channel = SmtpChannel(**options)
+    try:
+        yield channel
+    finally:
+        await channel.close()
 
 
 class Do(Enum):
@@ -129,6 +151,19 @@ class MailServer:
         if isinstance(answer, Do):
             self.asked.set()
         await misbehave(answer, writer)
+
+
+class Turns:
+    """Answers whatever comes next with the next of these, and keeps what came, as it came."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = answers
+        self.heard: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in self.answers:
+            writer.write(answer)
+            self.heard.append(await reader.read(2**16))
 
 
 class HttpServer:

@@ -23,34 +23,18 @@ from tests.channel_servers import (
     LOOPBACK,
     NOW,
     PATIENT,
+    PIPELINING,
     Do,
     MailServer,
     a_certificate,
     a_letter,
+    channel_to,
     free_port,
     listening,
 )
 
 TRANSIENT, PERMANENT, UNKNOWN = FailureKind.TRANSIENT, FailureKind.PERMANENT, FailureKind.UNKNOWN
 SERVER_IS_SILENT = 30.0  # seconds that no test should ever wait
-
-
-@contextlib.asynccontextmanager
-async def channel_to(port: int, **but):
-    options = {
-        "host": LOOPBACK,
-        "port": port,
-        "sender": "Dr. Ångström <notify@health.example>",
-        "unsubscribe_url": lambda letter: f"https://health.example/u/{letter.id}?a=1&b=2",
-        "clock": lambda: NOW,
-        "timeout": PATIENT,
-        **but,
-    }
-    channel = SmtpChannel(**options)
-    try:
-        yield channel
-    finally:
-        await channel.close()
 
 
 async def outcome_of(answers, letter=None, **but):
@@ -218,10 +202,11 @@ def test_a_sender_without_an_address_stops_the_start(sender):
         ("DOT", Do.TRICKLE, UNKNOWN, "timeout"),
     ],
 )
-async def test_a_failure_is_unknown_only_after_the_final_dot(step, answer, kind, reason):
+@pytest.mark.parametrize("abilities", [{}, PIPELINING], ids=["one_by_one", "in_one_go"])
+async def test_a_failure_is_unknown_only_after_the_final_dot(step, answer, kind, reason, abilities):
     waits = answer in {Do.HANG, Do.TRICKLE}
 
-    outcome = await outcome_of({step: answer}, timeout=IMPATIENT if waits else PATIENT)
+    outcome = await outcome_of({**abilities, step: answer}, timeout=IMPATIENT if waits else PATIENT)
 
     assert outcome == Failure(kind, reason)
 
@@ -292,8 +277,9 @@ async def test_a_connection_outlives_a_refusal():
     assert server.heard[4:6] == ["RSET", "MAIL"]
 
 
-async def test_a_kept_connection_that_the_server_closed_is_replaced():
-    server = MailServer(letters_per_connection=1)
+@pytest.mark.parametrize("abilities", [{}, PIPELINING], ids=["one_by_one", "in_one_go"])
+async def test_a_kept_connection_that_the_server_closed_is_replaced(abilities):
+    server = MailServer(abilities, letters_per_connection=1)
     async with listening(server) as port, channel_to(port, connections=1) as channel:
         outcomes = [await channel.send(a_letter()) for _ in range(3)]
 
