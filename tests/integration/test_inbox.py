@@ -174,6 +174,18 @@ def test_what_is_accepted_before_the_connection_is_dropped_is_written_down(fault
     assert [message["kind"] for message in box.messages()] == ["email", "sms"]
 
 
+@pytest.mark.parametrize(("shares", "codes"), [({}, [250, 250, 354]), ({"refuse_for_good": 1}, [250, 550, 503])])
+def test_commands_need_not_wait_for_each_other(faulty, shares, codes):
+    box = faulty(**shares)
+
+    with smtplib.SMTP("127.0.0.1", box.smtp_port, timeout=10, local_hostname="localhost") as connection:
+        connection.ehlo_or_helo_if_needed()
+        assert connection.has_extn("pipelining")
+        connection.send("MAIL FROM:<us@health.example>\r\nRCPT TO:<ada@example.com>\r\nDATA\r\n")
+        assert [connection.getreply()[0] for _ in codes] == codes
+        connection.close()
+
+
 def test_what_hangs_is_not_taken(faulty):
     box = faulty(hang=1)
 
