@@ -67,6 +67,7 @@ class Watch:
     clock: Callable[[], datetime]
     road: RoadBacklog | None = None
     due: DueBacklog | None = None
+    tidy: Callable[[], None] = lambda: None  #: done with each report
     every: timedelta = EVERY
     port: int | None = None  #: of its own server, once there is one
     _probes: list[Probe] = field(init=False)
@@ -171,6 +172,7 @@ class Watch:
         """Until it ends, and then the goodbye."""
         while not self._ending.is_set():
             _try(lambda: self.reports.keep(self.report()))
+            self.tidy()
             self._ending.wait(self.every.total_seconds())
         _try(lambda: self.reports.goodbye(self.process.id, self.clock()))
 
@@ -198,6 +200,7 @@ def watching(
     ask_postgresql: Callable[[], None],
     due_sizes: Callable[[], Mapping[DueIndex, int]],
     look_at_road: Callable[[], Mapping[Topic, Mapping[int, Place]]],
+    tidy: Callable[[], None],
 ) -> Watch:
     """A watch that asks what a process of this kind uses; nothing is asked before it starts."""
     uses = USES[process.worker]
@@ -206,4 +209,4 @@ def watching(
     needs = [Need(POSTGRESQL, ask_postgresql)]
     needs += [Need(REDIS, due.ask, required=False)] if due else []
     needs += [Need(KAFKA, road.ask)] if road else []
-    return Watch(process, pulse, patience(lease), needs, reports, clock, road, due)
+    return Watch(process, pulse, patience(lease), needs, reports, clock, road, due, tidy)

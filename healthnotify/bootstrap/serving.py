@@ -13,6 +13,7 @@ from healthnotify.adapters.telemetry import Log, report_defects, set_up
 from healthnotify.apps import database
 from healthnotify.apps.operations import reports
 from healthnotify.apps.wiring import Wired
+from healthnotify.bootstrap.memory import give_back
 from healthnotify.bootstrap.outside import kafka, now, ring, staging
 from healthnotify.given import is_given, needed, seconds, secret, setting
 
@@ -88,4 +89,5 @@ def watch(worker: str, pulse: Pulse) -> Watch:
         ask_postgresql=database.ping,
         due_sizes=lambda: cached().due_sizes(),
         look_at_road=lambda: lag().look(),
+        tidy=give_back,
     )

@@ -151,13 +151,11 @@ class App:
 
     def channels(self) -> dict[Channel, ChannelPort]:
         """Every way out that is configured. Raises `Misconfigured` when there is none."""
-        from healthnotify.adapters.channels.email import SmtpChannel
-        from healthnotify.adapters.channels.sms import TwilioSms
-        from healthnotify.adapters.channels.webhook import WebhookChannel
-
         made: dict[Channel, ChannelPort] = {}
         timeout = seconds("send_timeout")
         if setting("email_host"):
+            from healthnotify.adapters.channels.email import SmtpChannel
+
             made[Channel.EMAIL] = SmtpChannel(
                 host=setting("email_host"),
                 port=setting("email_port"),
@@ -170,6 +168,8 @@ class App:
                 timeout=timeout,
             )
         if setting("sms_base_url"):
+            from healthnotify.adapters.channels.sms import TwilioSms
+
             made[Channel.SMS] = TwilioSms(
                 base_url=setting("sms_base_url"),
                 account=setting("sms_account"),
@@ -179,6 +179,8 @@ class App:
                 clock=now,
             )
         if signs_with := secret("webhook_secret"):
+            from healthnotify.adapters.channels.webhook import WebhookChannel
+
             made[Channel.WEBHOOK] = WebhookChannel(
                 secret=signs_with, allow_private=setting("webhook_allow_private"), timeout=timeout, clock=now
             )

@@ -349,3 +349,13 @@ def test_a_defect_in_an_answer_is_logged_and_the_next_is_answered(watch, caplog)
     assert [record.getMessage() for record in caplog.records if record.name == health_server.LOG.name] == [
         "no answer: ZeroDivisionError"
     ]
+
+
+def test_with_each_report_memory_is_given_back_also_while_nobody_takes_reports(watch):
+    tidied = []
+    watch.tidy = lambda: tidied.append(len(watch.reports.reports))
+    watch.reports.down = True
+
+    watch.start()
+
+    until(lambda: len(tidied) > 2, "nothing is given back")
