@@ -37,5 +37,8 @@ def of_a_member(settings: KafkaSettings, group: str, protocol: str) -> dict[str,
         # otherwise make a full second of silence of each time that this little is full.
         "queued.max.messages.kbytes": 2_048,
         "fetch.queue.backoff.ms": 10,
+        # Each of twelve partitions answers with this much (or with one record, however long), and all of it is held
+        # until it is read: with librdkafka's megabyte that was 14 MB of a long backlog.
+        "fetch.message.max.bytes": 131_072,
         "fetch.wait.max.ms": 100,  # a partition that is resumed waits for the fetch that is under way
     }
