@@ -11,6 +11,9 @@ PINNED := --require-hashes --only-binary :all:
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --exclude-newer P7D \
 	--no-emit-index-url --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
+# Many processes are started; each would compile again all that it loads.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install install-dev demo up test test-containers bench chaos check requirements clean
