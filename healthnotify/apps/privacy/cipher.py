@@ -2,8 +2,9 @@
 
 import base64
 import os
+from binascii import a2b_base64
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -13,8 +14,7 @@ NONCE_BYTES: Final = 12  # 96 bits, the length that GCM is specified for
 USER_KEY_NAME: Final = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A token taken apart."""
 
     key_name: str
@@ -28,6 +28,10 @@ class Sealed:
         if version != VERSION:
             raise ValueError(f"sealed with the unknown version {version!r}")
         return cls(key_name, _decode(nonce), _decode(ciphertext))
+
+    def open(self, cipher: AESGCM, about: str) -> bytes:
+        """Decrypt. Raises `InvalidTag`."""
+        return cipher.decrypt(self.nonce, self.ciphertext, about.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,13 @@ class UserKey:
 
     def open(self, token: str, about: str) -> str:
         """The text of a token. Raises `InvalidTag` when key, row or bytes are not those of its sealing."""
-        return open_sealed(token, self._cipher, about).decode()
+        return Sealed.parse(token).open(self._cipher, about).decode()
 
 
 def seal(plain: bytes, cipher: AESGCM, key_name: str, about: str) -> str:
     """Encrypt under a fresh random nonce; `about` is authenticated, not stored."""
     nonce = os.urandom(NONCE_BYTES)
     return f"{VERSION}:{key_name}:{_encode(nonce)}:{_encode(cipher.encrypt(nonce, plain, about.encode()))}"
-
-
-def open_sealed(token: str, cipher: AESGCM, about: str) -> bytes:
-    """Decrypt. Raises `InvalidTag`."""
-    sealed = Sealed.parse(token)
-    return cipher.decrypt(sealed.nonce, sealed.ciphertext, about.encode())
 
 
 def fresh() -> bytes:
@@ -72,4 +70,5 @@ def _encode(raw: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text)
+    """As `base64.urlsafe_b64decode`, in half of its time: six times for each notification that is sent."""
+    return a2b_base64(text.replace("-", "+").replace("_", "/"))

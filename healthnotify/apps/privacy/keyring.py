@@ -11,7 +11,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from healthnotify.apps.privacy.cipher import KEY_BYTES, Sealed, UserKey, fresh, open_sealed, seal
+from healthnotify.apps.privacy.cipher import KEY_BYTES, Sealed, UserKey, fresh, seal
 from healthnotify.domain.errors import Misconfigured
 
 FIX: Final = "Give ENCRYPTION_KEYS as name:key pairs, newest first, each key 32 random bytes in base64"
@@ -57,11 +57,12 @@ class KeyRing:
         return [f"{name}:{_hmac(key, canonical)}" for name, key in self.keys.items()]
 
     def _opened(self, token: str, about: str) -> bytes:
-        name = Sealed.parse(token).key_name
+        sealed = Sealed.parse(token)
+        name = sealed.key_name
         if name not in self.keys:
             raise Misconfigured("ENCRYPTION_KEYS", f"the key {name!r} is missing, and data is sealed with it", FIX)
         try:
-            return open_sealed(token, self._ciphers[name], about)
+            return sealed.open(self._ciphers[name], about)
         except InvalidTag:
             problem = f"the key named {name!r} is not the one that sealed the data"
             raise Misconfigured("ENCRYPTION_KEYS", problem, FIX) from None
