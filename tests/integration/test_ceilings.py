@@ -33,6 +33,11 @@ def answers(found):
     return [claim.answer for claim in found]
 
 
+def begin_the_next_minute():
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ceilings SET minute = minute + interval '1 minute' WHERE minute > '-infinity'")
+
+
 def someone(*channels):
     addresses = a_person().addresses | {Channel.WEBHOOK: "https://example.org/hook"}
     return a_person(preferences=tuple(a_preference(channel) for channel in channels), addresses=addresses)
@@ -71,9 +76,36 @@ def test_a_channel_gets_no_more_sends_a_minute(store, channel, name):
 
     assert sorted(found) == ["claimed"] * 3 + ["refused"] * 2
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE channel_minutes SET minute = minute - interval '1 minute'")
+        cursor.execute("UPDATE ceilings SET minute = minute - interval '1 minute'")
     left = [entry for entry, answer in zip(entries, found, strict=True) if answer is Answer.REFUSED]
     assert answers(claims(store, left)) == ["claimed"] * 2
+
+
+def test_a_channel_whose_ceiling_is_gone_gets_nothing(store):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ceilings WHERE name = 'email_minute'")
+
+    assert answers(claims(store, staged(store, [someone(Channel.EMAIL)]))) == [Answer.REFUSED]
+
+
+def test_a_statement_of_the_minute_before_counts_for_the_one_that_has_begun(store):
+    ceiling("sms_minute", 2)
+    entries = staged(store, [someone(Channel.SMS) for _ in range(3)])
+    first = claims(store, entries[:1])
+    begin_the_next_minute()
+
+    assert sorted(answers(first + claims(store, entries[1:]))) == ["claimed", "claimed", "refused"]
+
+
+def test_a_ceiling_that_is_set_does_not_begin_the_minute_anew(store):
+    ceiling("sms_minute", 2)
+    entries = staged(store, [someone(Channel.SMS) for _ in range(3)])
+    assert answers(claims(store, entries[:2])) == [Answer.CLAIMED] * 2
+    begin_the_next_minute()  # as the counters see it, so that the clock begins none in between
+
+    ceiling("sms_minute", 2)
+
+    assert answers(claims(store, entries[2:])) == [Answer.REFUSED]
 
 
 def test_it_counts_takeovers_too_because_each_is_a_send(store):

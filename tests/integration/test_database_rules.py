@@ -171,3 +171,21 @@ def test_text_name_and_addresses_stand_nowhere_in_the_clear(entry):
     for canary in ("Canary", "Anna", "anna@example.org", "4915112345678", "Ten minutes outside"):
         assert canary not in dump
     assert "v1:user:" in dump
+
+
+INDEXES_OF_ALL_ROWS = """
+    SELECT c.relname AS name, i.indrelid AS of, i.indisunique AS is_unique, i.indkey::text AS columns
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+    WHERE i.indrelid IN ('notifications'::regclass, 'moves'::regclass) AND i.indpred IS NULL AND a.amname = 'btree'
+"""
+
+
+def test_no_index_that_each_move_writes_is_only_the_beginning_of_another():
+    found = rows(INDEXES_OF_ALL_ROWS, {})
+
+    assert len(found) >= 5
+    assert not [
+        (one.name, other.name)
+        for one, other in product(found, repeat=2)
+        if one.of == other.of and one is not other and f"{other.columns} ".startswith(f"{one.columns} ")
+    ]

@@ -15,7 +15,9 @@ class Notification(models.Model):
     has one local date, and is unique by itself."""
 
     id = models.UUIDField(primary_key=True, editable=False)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="notifications")
+    user = models.ForeignKey(  # `notifications_one_an_occasion` begins with it and finds a user's
+        User, on_delete=models.PROTECT, related_name="notifications", db_index=False
+    )
     category = models.CharField(max_length=16)
     channel = models.CharField(max_length=16)
     goal = models.CharField(max_length=32, null=True)  # null: asked for with a text of its own
