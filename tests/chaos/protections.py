@@ -220,8 +220,8 @@ PROTECTIONS = (
     Protection(
         "The ceiling of a channel and minute holds whatever the rest believes.",
         "healthnotify/apps/notifications/ceilings.py",
-        "- began > most THEN",
-        "- began > 2000000000 THEN",
+        "- began <= most) IS NOT TRUE THEN",
+        "- began <= 2000000000) IS NOT TRUE THEN",
         ("tests/integration/test_ceilings.py",),
     ),
     Protection(
