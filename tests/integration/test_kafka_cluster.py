@@ -5,8 +5,8 @@ from confluent_kafka.admin import AdminClient
 
 from healthnotify.adapters.kafka import KafkaRoad, KafkaSettings, ensure_topics
 from healthnotify.embedded import kafka
-from healthnotify.embedded.process import free_port
 from healthnotify.pipeline.ports import Topic
+from tests.chaos.proxy import Sky
 from tests.kafka_fixture import NOW, an_envelope, require_kafka, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -44,15 +44,17 @@ def test_a_record_is_confirmed_while_one_of_three_is_dead_and_it_catches_up(clus
 
 
 def test_clients_are_told_the_outside_ports(tmp_path):
+    """What stands at the outside port leads in: a client may ask there as soon as it has been told."""
     require_kafka()
-    outside = [free_port()]
-    cluster = kafka.start_cluster(tmp_path / "cluster", cache=kafka.default_cache(), count=1, outside=outside)
+    line = Sky().line("kafka")
+    cluster = kafka.start_cluster(tmp_path / "cluster", cache=kafka.default_cache(), count=1, outside=[line.port])
     try:
+        line.target = cluster.doors[0]
         cluster.wait()
         through = AdminClient({"bootstrap.servers": f"127.0.0.1:{cluster.doors[0]}"})
-        brokers = through.list_topics(timeout=10).brokers
+        brokers = through.list_topics(timeout=30).brokers
     finally:
         cluster.stop()
 
-    assert [broker.port for broker in brokers.values()] == outside
-    assert cluster.bootstrap_servers == f"127.0.0.1:{outside[0]}"
+    assert [broker.port for broker in brokers.values()] == [line.port]
+    assert cluster.bootstrap_servers == f"127.0.0.1:{line.port}"
