@@ -82,6 +82,7 @@ def _scan(tz: ZoneInfo, noons: list[datetime]) -> Iterator[Change]:
 
 
 def _narrow(tz: ZoneInfo, low: datetime, high: datetime) -> Change:
+    assert (high - low) % timedelta(seconds=1) == timedelta(0), "else it never ends"
     before, after = offset(tz, low), offset(tz, high)
     while high - low > timedelta(seconds=1):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
@@ -307,7 +308,8 @@ def stretches(tz: ZoneInfo, start: datetime, end: datetime) -> list[Stretch]:
     at = start
     while at < end:
         if offset(tz, at + 6 * HOUR) != offset(tz, at):
-            change = _narrow(tz, at.replace(microsecond=0), at + 6 * HOUR)
+            whole = at.replace(microsecond=0)  # as changes are
+            change = _narrow(tz, whole, whole + 6 * HOUR)
             line[-1:] = [line[-1]._replace(end=change.at), Stretch(change.at, end, change.after)]
         at += 6 * HOUR
     return line
