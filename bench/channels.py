@@ -54,6 +54,7 @@ def run(stack: Stack, files: Path) -> None:
     print(f"    in flight at the receiver: {average:.0f} on average, {seen['most_in_flight']} at most (goal: 200)")
     print(f"  e-mail to a local inbox: {_told(email)} (goal: 1,500/s)")
     _beside_a_hanging_one(stack, files)
+    _empty_the_road()
 
 
 def _beside_a_hanging_one(stack: Stack, files: Path) -> None:
@@ -99,7 +100,7 @@ def _drain(
 
 
 def _empty_the_road() -> None:
-    """What hung in the round before is not to be taken for records that nobody knows."""
+    """What hung is not to be taken for records that nobody knows, in the next round or by the next part."""
     topic = Topic.DAILY.value
     admin = AdminClient({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]})
     if known := admin.list_topics(timeout=10).topics.get(topic):
