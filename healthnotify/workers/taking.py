@@ -122,7 +122,7 @@ class Taking:
         for suspect in taken.suspects:
             self._suspects.add(suspect.record, suspect)
         self._intake.finish(taken.finished)
-        self._gate.passed(len(ready), taken.buried)
+        self._gate.passed(len(ready) - len(taken.parked) - len(taken.suspects), taken.buried)
         self._to_send += taken.to_send
         self._count(held.claim.envelope.channel for held in taken.to_send)
         self._keep(taken.to_settle)
