@@ -1,5 +1,6 @@
 """What a consumer takes: which of it is in the works, and what it says of a record that is buried unread."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -161,3 +162,19 @@ def test_a_suspect_of_a_channel_that_is_stopped_waits():
 
     (held,), _ = taking.take(8)
     assert held.claim.takeovers == 2
+
+
+def test_ids_that_nobody_knows_make_it_hold_after_one_row_of_them_however_good_the_day_was():
+    app, (entry,) = published()
+    gate = Floodgate(QuickLoop("consumer"), app, Topic.DAILY)
+    taking = Taking(app, app.intake(Topic.DAILY), gate, lambda _: None)
+    taking.take(8)
+    gate.passed(100_000, 0)
+    app.road.announce(Topic.DAILY, [replace(record_of(entry), id=uuid4()) for _ in range(200)])
+
+    for _ in range(50):  # each takes what its lanes have room for, and has those again that wait for their burial
+        taking.take(8)
+        app.instant += MINUTE / 60
+
+    assert app.holds.held(Topic.DAILY).why == "records: 51 dead letters in a row"
+    assert len(app.store.dead_letters) == 51
