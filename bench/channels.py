@@ -1,7 +1,6 @@
 """One consumer process on real channels: a webhook receiver that takes its time, an inbox, one channel hanging."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,12 @@ from statistics import median
 from typing import Any, Final
 from urllib.request import urlopen
 
-from confluent_kafka import OFFSET_END, TopicPartition
-from confluent_kafka.admin import AdminClient
-
 from bench import staging
 from bench.running import QUIET, WORKER, in_state, megabytes, running, seconds_of, wait_until
 from bench.turns import rate
 from healthnotify.domain.model import Channel
 from healthnotify.embedded.process import Process, answers, free_port
 from healthnotify.embedded.stack import Stack
-from healthnotify.pipeline.ports import Topic
 
 USERS: Final = 4_000
 COUNT: Final = 12_000
@@ -54,7 +49,6 @@ def run(stack: Stack, files: Path) -> None:
     print(f"    in flight at the receiver: {average:.0f} on average, {seen['most_in_flight']} at most (goal: 200)")
     print(f"  e-mail to a local inbox: {_told(email)} (goal: 1,500/s)")
     _beside_a_hanging_one(stack, files)
-    _empty_the_road()
 
 
 def _beside_a_hanging_one(stack: Stack, files: Path) -> None:
@@ -83,7 +77,6 @@ def _drain(
 ) -> Drained:
     """All is published before; the clock begins with the first that are seen to be delivered."""
     staging.forget()
-    _empty_the_road()
     with staging.cold() as cache:
         for start in range(0, COUNT, CHUNK):
             staging.add(CHUNK, some, channel, cache, first=start)
@@ -97,15 +90,6 @@ def _drain(
         took = wait_until(lambda: in_state("COMPLETED", channel) == COUNT, consumers)
         processor = (seconds_of(consumers[0]) - before) / (COUNT - first)
         return Drained(rate(COUNT, first, took), processor, megabytes(consumers[0]))
-
-
-def _empty_the_road() -> None:
-    """What hung is not to be taken for records that nobody knows, in the next round or by the next part."""
-    topic = Topic.DAILY.value
-    admin = AdminClient({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]})
-    if known := admin.list_topics(timeout=10).topics.get(topic):
-        for emptied in admin.delete_records([TopicPartition(topic, n, OFFSET_END) for n in known.partitions]).values():
-            emptied.result()
 
 
 @contextmanager

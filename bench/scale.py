@@ -1,20 +1,25 @@
 """One, two and four consumer processes on twelve partitions of a slow channel: so slow that two cores are no limit."""
 
+import os
 import time
 from pathlib import Path
 from statistics import median
 from typing import Final
+
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from bench import staging
 from bench.running import QUIET, in_state, running, wait_until
 from bench.turns import Disturbed
 from healthnotify.apps.database import rows
 from healthnotify.embedded.stack import Stack
+from healthnotify.pipeline.ports import Topic
 
-SLOW: Final = 0.2  # seconds a send
-IN_FLIGHT: Final = 24  # so one process sends 120 a second
+SLOW: Final = 0.5  # seconds a send; longer than the span of `domain/lanes`, within which a lane would grow wider
+IN_FLIGHT: Final = 60  # so one process sends 120 a second
 SECONDS: Final = 8.0  # of a measurement
 PROCESSES: Final = (1, 2, 4)
+PARTITIONS: Final = 12
 ROUNDS: Final = 3
 GOAL: Final = 0.9
 
@@ -22,6 +27,7 @@ GOAL: Final = 0.9
 def run(stack: Stack, files: Path) -> None:
     """Print the rate of each number of processes. Raises `Disturbed` when the work was used up too soon."""
     some = staging.readers(2_000)
+    _divide()
     print(f"\nScale-out: {IN_FLIGHT} in flight a process, {SLOW * 1000:.0f} ms a send, medians of {ROUNDS}")
     found: dict[int, list[float]] = {count: [] for count in PROCESSES}
     for number in range(ROUNDS):
@@ -34,9 +40,17 @@ def run(stack: Stack, files: Path) -> None:
         print(f"  {count} processes: {median(rates):,.0f}/s ({spread}), {share:.2f} a process (goal: {GOAL})")
 
 
+def _divide() -> None:
+    """Give the topic as many partitions as production has; embedded services make do with fewer."""
+    topic = Topic.DAILY.value
+    admin = AdminClient({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]})
+    if len(admin.list_topics(topic, timeout=10).topics[topic].partitions) < PARTITIONS:
+        admin.create_partitions([NewPartitions(topic, PARTITIONS)])[topic].result()
+
+
 def _rate(stack: Stack, files: Path, some: list[staging.Reader], count: int) -> float:
     """Notifications a second of so many processes, once all of them are at work."""
-    backlog = round(count * IN_FLIGHT / SLOW * (SECONDS + 12))
+    backlog = round(count * IN_FLIGHT / SLOW * (SECONDS + 6))
     with running(stack, files, [*QUIET, "producer"]) as publishers:
         staging.stage(backlog, some)
         wait_until(lambda: in_state("PENDING") == backlog, publishers)

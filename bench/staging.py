@@ -1,12 +1,16 @@
 """Users, and staged notifications of theirs, as planner and builder leave them, written by the thousand."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
+
+from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from healthnotify import bootstrap
 from healthnotify.adapters.staging import RedisStaging
@@ -19,6 +23,7 @@ from healthnotify.apps.users.sealing import about_address
 from healthnotify.commands.invented import somebody
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Category, Channel, Entry
+from healthnotify.pipeline.ports import Topic
 
 TEXT: Final = "Ten minutes outside would bring you to your goal of today. Shall we? " * 3
 CHUNK: Final = 5_000
@@ -63,10 +68,20 @@ def _address(reader: Reader, channel: Channel, address: str) -> Address:
 
 
 def forget() -> None:
-    """No notification and no move; triggers keep people from that, not the owner of the tables."""
+    """No notification, no move and no record; triggers keep people from that, not the owner of the tables."""
+    empty_the_road()
     rows("ALTER TABLE moves DISABLE TRIGGER USER", {})
     rows("TRUNCATE notifications, moves CASCADE", {})
     rows("ALTER TABLE moves ENABLE TRIGGER USER", {})
+
+
+def empty_the_road() -> None:
+    """What an earlier round has left there is not to be taken for a flood of records that nobody knows."""
+    topic = Topic.DAILY.value
+    admin = AdminClient({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]})
+    if known := admin.list_topics(timeout=10).topics.get(topic):
+        for emptied in admin.delete_records([TopicPartition(topic, n, OFFSET_END) for n in known.partitions]).values():
+            emptied.result()
 
 
 def stage(count: int, some: Sequence[Reader], channel: Channel = Channel.EMAIL) -> None:

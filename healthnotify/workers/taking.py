@@ -43,6 +43,7 @@ class Taking:
         self._suspects: OneByOne[Arrival] = OneByOne(app.dice)  # not claimed yet
         self._to_send: list[Held] = []  # what was taken when a service went away in mid-turn is kept for the next
         self._to_settle: list[Sent] = []
+        self._assigned: frozenset[int] = frozenset()
         self._looked_at: datetime | None = None
         self._counting = threading.Lock()
 
@@ -50,7 +51,9 @@ class Taking:
         """Those to send, and those whose outcome is known without a send. With `room` 0 nothing new is begun."""
         reads = room > 0 and not self.stops.everything
         wait = AT_ONCE if reads and self._lanes.ready(self._app.now()) else WAIT
-        self._sort(self._intake.take(self._gate.room(self._lanes.room()) if reads else 0, wait))
+        records = self._intake.take(self._gate.room(self._lanes.room()) if reads else 0, wait)
+        self._let_go()
+        self._sort(records)
         self._look_for_stops()
         self._bury()
         if room > 0 and not self.stops.everything:
@@ -83,6 +86,15 @@ class Taking:
         now = self._app.now()
         if self._looked_at is None or not timedelta(0) <= now - self._looked_at < FRESH:
             self.stops, self._looked_at = self._app.store.stops(), now
+
+    def _let_go(self) -> None:
+        """What waits is its new owner's once its partition has moved: two would do the same work, and the one whose
+        work it is would stand idle before the end. Suspects come one by one anyway."""
+        assigned = frozenset(self._intake.assigned())
+        if assigned != self._assigned:
+            self._lanes.go([one for one in self._lanes.waiting() if one.record.position.partition not in assigned])
+            self._poison = [record for record in self._poison if record.position.partition in assigned]
+            self._assigned = assigned
 
     def _sort(self, records: Sequence[Record]) -> None:
         now = self._app.now()

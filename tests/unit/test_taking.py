@@ -1,5 +1,6 @@
 """What a consumer takes: which of it is in the works, and what it says of a record that is buried unread."""
 
+from collections import Counter
 from dataclasses import replace
 from uuid import uuid4
 
@@ -178,3 +179,23 @@ def test_ids_that_nobody_knows_make_it_hold_after_one_row_of_them_however_good_t
 
     assert app.holds.held(Topic.DAILY).why == "records: 51 dead letters in a row"
     assert len(app.store.dead_letters) == 51
+
+
+def test_what_waits_for_its_lane_goes_with_its_partition():
+    app, _ = published(200)
+    intake, taking = taking_of(app)
+    taking.take(200)
+    _, other = taking_of(app)
+    before = waiting_by_partition(taking)
+
+    other.take(0)  # it joins the group
+    taking.take(0)
+
+    ours = set(intake.assigned())
+    assert 0 < len(ours) < len(EVERY)
+    assert waiting_by_partition(taking) == {number: count for number, count in before.items() if number in ours}
+
+
+def waiting_by_partition(taking):
+    """How many wait for their lanes."""
+    return Counter(one.record.position.partition for one in taking._lanes.waiting())
