@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from bench import staging
 from bench.running import QUIET, in_state, running, wait_until
@@ -44,7 +44,10 @@ def _divide() -> None:
     """Give the topic as many partitions as production has; embedded services make do with fewer."""
     topic = Topic.DAILY.value
     admin = AdminClient({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]})
-    if len(admin.list_topics(topic, timeout=10).topics[topic].partitions) < PARTITIONS:
+    there = admin.list_topics(timeout=10).topics.get(topic)
+    if there is None:
+        admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result()
+    elif len(there.partitions) < PARTITIONS:
         admin.create_partitions([NewPartitions(topic, PARTITIONS)])[topic].result()
 
 
