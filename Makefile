@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install install-dev demo up test test-containers bench chaos check requirements clean
+.PHONY: help install install-dev demo up test test-containers bench chaos redteam learn check requirements clean
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ bench: install-dev ## Measure, as ratios and percentiles; ARGS="api delivery pag
 chaos: install-dev ## Break everything, and count what the provider took; FAULT=27 SEED=5 repeats one, QUICK=1 takes ten.
 	$(BIN)/python -m tests.chaos $(if $(QUICK),--quick,$(if $(FAULT),--fault $(FAULT),--out docs/chaos)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+redteam: install-dev ## How the guardrails do on the labelled corpus; ARGS="--missed --false-alarms" prints what they get wrong.
+	$(BIN)/python -m tests.redteam $(ARGS)
+
+learn: install-dev .venv/learn.installed ## Learn the guardrails' weights again, after a change of corpus, lexicon or templates.
+	$(BIN)/python -m tests.redteam.learn
+
 check: install-dev ## Style, types, rules of imports, dependencies, migrations.
 	$(BIN)/ruff check .
 	$(BIN)/black --quiet --check .
@@ -59,6 +65,7 @@ requirements: install ## Pin what pyproject.toml asks for; UPGRADE=1 takes the n
 	$(COMPILE) --extra embedded --output-file requirements/run.txt pyproject.toml
 	$(COMPILE) --extra embedded --extra test --extra lint --extra bench --constraint requirements/run.txt \
 		--output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --extra learn --constraint requirements/dev.txt --output-file requirements/learn.txt pyproject.toml
 
 clean: ## Remove what the commands above have made.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

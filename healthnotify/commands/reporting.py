@@ -1,9 +1,10 @@
 """What every command that prints a table shares: `--json` beside it, and errors in one line without a traceback."""
 
 import json
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
+from healthnotify.commands.json_lines import lines
 from healthnotify.domain.errors import BadInput, HealthNotifyError
 from healthnotify.domain.model import Channel
 
@@ -55,6 +57,21 @@ class ReportingCommand(BaseCommand):
             table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
         width = None if self.stdout.isatty() else WIDTH_IN_A_PIPE
         Console(file=self.stdout, width=width, markup=False, highlight=False).print(table)
+
+    def answer_lines(self, source: str, option: str, answer: Callable[[bytes], dict[str, object]]) -> None:
+        """Answer each JSON line of a file, or of - for standard input, in order; bad ones make the exit code 1."""
+        seen = bad = 0
+        try:
+            for line in lines(source, option):
+                answered = answer(line)
+                self.stdout.write(json.dumps(answered))
+                self.stdout.flush()  # whoever writes the lines may wait for each answer
+                seen, bad = seen + 1, bad + ("error" in answered)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough: no last flush
+            sys.exit(1)
+        if bad:
+            raise CommandError(f"{bad} of {seen} lines cannot be used; their answers say why")
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
         """As Django's; who calls from Python gets our errors as `CommandError`."""

@@ -30,6 +30,34 @@ FIXES: Final[Mapping[str, str]] = {
     "markup": "Write plain text, without HTML, Markdown or JSON",
     "external_link": "Leave out links, addresses and telephone numbers",
     "model_refusal": "Write to the person, not about a language model",
+    "obfuscated": "Write words as they are usually written, in Latin letters, without digits inside or signs between",
+    "wrong_language": "Write all of it in the user's language",
+    "invented_number": "Leave out numbers that are not among the facts",
+    "diagnosis": "Say nothing about what this person has or why they feel as they do",
+    "dosage": "Say nothing about how or how much of a medicine or supplement to take",
+    "stop_medication": "Leave medicines to the person and their doctor; asking to bring a list is fine",
+    "cure_claim": "Promise nothing that a habit would do for health",
+    "emergency": "Say that pain and warning signs are a reason to stop and get help, or leave them out",
+    "self_harm": "Say nothing that makes light of dying or of not being there",
+    "eating_disorder": "Suggest something good to eat; say nothing of fasting, making up for food or calories",
+    "body_shaming": "Say nothing about the body, its shape or its weight",
+    "guilt_or_shame": "Be kind about what was not done",
+    "fear": "Leave out what might happen otherwise",
+    "manipulative_urgency": "Leave the person all the time there is, and nothing to lose",
+    "extreme_exercise": "Suggest an everyday measure, and rest",
+    "substance": "Leave out alcohol, drugs and tobacco",
+    "sensitive_inference": "Say nothing about what this person is, believes, owns or feels",
+    "contact": "Leave out ways to reach anybody, and asking for an answer",
+    "asks_personal_data": "Ask for nothing that would have to be sent or entered",
+    "prompt_leak": "Write to the person, not about prompts or models",
+    "injection_obeyed": "Write to the person about the goal, and nothing else",
+    "profanity": "Leave out swearing and insults",
+    "commercial": "Leave out brands, offers and prices",
+    "political_religious": "Leave out politics and religion",
+    "impersonation": "Do not speak as a doctor, nurse or friend of this person",
+    "third_party": "Say nothing about other persons",
+    "discouragement": "Encourage, or leave it out",
+    "unsafe_wording": "Say it in plainer words: what stands there is too near to what must not be said",
 }
 
 
@@ -95,24 +123,28 @@ def appoint(
 
 def words(assignment: Assignment) -> tuple[Draft, Verdict]:
     """The given text or template, filled in, and what the guardrails say of it. Needs no model."""
-    longest = LONGEST[assignment.channel]
+    longest, language = LONGEST[assignment.channel], language_for(assignment.locale)
+    by_people = assignment.draft is not None
     if assignment.draft is not None:
-        verdict = judge(assignment.draft, longest=longest, filled=False)
-        draft, facts = assignment.draft, facts_for(name=assignment.name, language=language_for(assignment.locale))
+        draft, facts = assignment.draft, facts_for(name=assignment.name, language=language)
+        verdict = judge(draft, longest=longest, filled=False, language=language, by_people=True)
     else:
         assert assignment.template is not None, "something was given"
         template = template_called(assignment.template)
         verdict = Verdict(allowed=template is not None, reasons=() if template else ("empty",))
         draft = template.draft if template else Draft("", "")
+        language = template.language if template else language
         facts = facts_for(
             name=assignment.name,
-            language=template.language if template else language_for(assignment.locale),
+            language=language,
             target=assignment.target,
             progress=assignment.progress,
             streak=assignment.streak,
         )
     filled = fill(draft, facts)
-    return filled, judge(filled, longest=longest, filled=True) if verdict.allowed else verdict
+    if not verdict.allowed:
+        return filled, verdict
+    return filled, judge(filled, longest=longest, filled=True, language=language, given=facts, by_people=by_people)
 
 
 def check_words(assignment: Assignment) -> None:
@@ -127,12 +159,12 @@ def check_words(assignment: Assignment) -> None:
         fix = "Choose one that needs only what is known of this user"
         raise Rejected([BadInput("template", f"it breaks the rule {verdict.reasons[0]} for this user", fix)])
     assert assignment.draft is not None
-    longest = LONGEST[assignment.channel]
+    longest, language = LONGEST[assignment.channel], language_for(assignment.locale)
     raise Rejected(
         [
             BadInput(field, f"it breaks the rule {code}", FIXES[code].format(longest=longest))
             for code in verdict.reasons
-            for field in _fields(assignment.draft, code, longest)
+            for field in _fields(assignment.draft, code, longest, language)
         ]
     )
 
@@ -152,12 +184,15 @@ def _problems(send_at: datetime, expires_at: datetime, now: datetime) -> list[Ba
     return problems
 
 
-def _fields(draft: Draft, code: str, longest: int) -> list[str]:
+def _fields(draft: Draft, code: str, longest: int, language: str) -> list[str]:
     """Which of the two breaks that rule: each is judged beside a word that breaks none."""
     parts = {"subject": Draft(draft.subject, "Hello"), "text": Draft("Hello", draft.text)}
     blamed = [
         name
         for name, part in parts.items()
-        if any(code in judge(part, longest=longest, filled=filled).reasons for filled in (False, True))
+        if any(
+            code in judge(part, longest=longest, filled=filled, language=language, by_people=True).reasons
+            for filled in (False, True)
+        )
     ]
     return blamed or ["text"]

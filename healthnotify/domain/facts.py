@@ -8,6 +8,7 @@ from typing import Final
 from healthnotify.domain.model import Draft
 
 PLACEHOLDERS: Final = ("greeting", "name", "progress", "streak", "target")
+NUMBERS: Final = ("progress", "streak", "target")  #: those that stand for one
 BRACES: Final = re.compile(r"\{([^{}]*)\}")
 
 #: Language -> greeting with a name, greeting without one, separator of thousands.

@@ -79,7 +79,7 @@ async def write(assignment: Assignment, *, now: datetime, writer: Writer, writin
     time_left = min(writing.deadline, needed_by - now)
     try:
         draft = await _draft(brief, time_left, writer)
-        filled = _approved(draft, facts, brief.longest)
+        filled = _approved(draft, facts, brief)
     except NotWritten as problem:
         return _from_template(assignment, brief, facts, why=problem.reason)
     return _message(assignment, filled, Provenance(MODEL, writer.model, _names_of(brief), writer.prompt_id))
@@ -111,32 +111,32 @@ async def _draft(brief: Brief, time_left: timedelta, writer: Writer) -> Draft:
     if time_left < SHORTEST_CALL:
         raise NotWritten("too_late")
     draft = await writer.write(brief, time_left)
-    verdict = judge(draft, longest=brief.longest, filled=False)
+    verdict = judge(draft, longest=brief.longest, filled=False, language=brief.language)
     if not verdict.allowed:
         raise NotWritten(f"guardrail_{verdict.reasons[0]}")
     return draft
 
 
-def _approved(draft: Draft, facts: dict[str, str], longest: int) -> Draft:
+def _approved(draft: Draft, facts: dict[str, str], brief: Brief) -> Draft:
     """Judged again with the values filled in: a value can break a rule too."""
     filled = fill(draft, facts)
-    verdict = judge(filled, longest=longest, filled=True)
+    verdict = judge(filled, longest=brief.longest, filled=True, language=brief.language, given=facts)
     if not verdict.allowed:
         raise NotWritten(f"guardrail_filled_{verdict.reasons[0]}")
     return filled
 
 
 def _from_template(assignment: Assignment, brief: Brief, facts: dict[str, str], why: str) -> Message:
-    template = template_for(brief.goal, brief.language, _turn(assignment), facts)
+    template = template_for(brief.goal, brief.category, brief.language, _turn(assignment), facts)
     provenance = Provenance(TEMPLATE, template.id, (), why_template=why)
     try:
-        return _message(assignment, _approved(template.draft, facts, brief.longest), provenance)
+        return _message(assignment, _approved(template.draft, facts, brief), provenance)
     except NotWritten:
         # A value breaks a rule: the greeting without a name and a template without values always pass (tested).
         plain = facts_for(name="", language=brief.language)
-        template = template_for(brief.goal, brief.language, _turn(assignment), plain)
+        template = template_for(brief.goal, brief.category, brief.language, _turn(assignment), plain)
         provenance = Provenance(TEMPLATE, template.id, (), why_template=why)
-        return _message(assignment, _approved(template.draft, plain, brief.longest), provenance)
+        return _message(assignment, _approved(template.draft, plain, brief), provenance)
 
 
 def _given(assignment: Assignment) -> Message | None:

@@ -39,11 +39,11 @@ def test_a_builder_finds_the_words_and_their_author(store):
 
 
 def test_a_builder_finds_the_template_with_its_goal(store):
-    asked(store, draft=None, template="walk_more.en.1")
+    asked(store, draft=None, template="walk_more.nudge.en.1")
 
     (assignment,) = leased(store)
 
-    assert (assignment.draft, assignment.template, assignment.goal) == (None, "walk_more.en.1", Goal.WALK_MORE)
+    assert (assignment.draft, assignment.template, assignment.goal) == (None, "walk_more.nudge.en.1", Goal.WALK_MORE)
     assert (assignment.target, assignment.progress, assignment.needs_model) == (8000, 3000, False)
 
 

@@ -45,7 +45,7 @@ def configuration(served):
     user, other = (
         enter(served, "users", external_id=name, name="Anna", timezone="Europe/Berlin", channels=ways) for name in "ab"
     )
-    words = {"category": "service", "channel": "email", "template": "drink_water.en.1"}
+    words = {"category": "service", "channel": "email", "template": "drink_water.nudge.en.1"}
     return CONFIGURATION.format(
         user=user, other=other, notification=enter(served, "notifications", user_id=user, **words)
     )

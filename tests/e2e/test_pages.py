@@ -117,7 +117,7 @@ def a_reader(up, name):
 
 
 def a_notification(up, name, channel):
-    body = {"external_id": name, "category": "nudge", "channel": channel, "template": "drink_water.en.1"}
+    body = {"external_id": name, "category": "nudge", "channel": channel, "template": "drink_water.nudge.en.1"}
     return post(up, "/notifications", body)["id"]
 
 

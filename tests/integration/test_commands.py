@@ -282,13 +282,13 @@ def test_a_shift_a_template_and_a_reason_are_told(store):
     quiet = a_person(preferences=(a_preference(),))
     (key,) = planned(store, [quiet])
     (assignment,) = store.lease_planned(NOON, NOON + MINUTE, 1)
-    provenance = Provenance("template", "walk_more.en.1", (), why_template="timeout")
+    provenance = Provenance("template", "walk_more.nudge.en.1", (), why_template="timeout")
     store.stage([replace(a_message(assignment), provenance=provenance)], NOON)
     store.cancel({key: "opted_out"}, LATER)
 
     text, _ = run("explain", str(key))
 
-    assert "written by the template walk_more.en.1 because the model gave nothing usable (timeout)" in text
+    assert "written by the template walk_more.nudge.en.1 because the model gave nothing usable (timeout)" in text
     assert "cancelled: opted_out" in text
     assert "CANCELLED (opted_out)" in text
     assert "sent to the model" not in text

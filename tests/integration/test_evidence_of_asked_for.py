@@ -52,9 +52,9 @@ def test_the_life_of_given_words_says_who_gave_them(store):
 
 
 def test_the_life_of_a_template_that_was_asked_for_names_it(store):
-    key = asked_for(store, draft=None, template="walk_more.en.1")
+    key = asked_for(store, draft=None, template="walk_more.nudge.en.1")
 
-    assert words(key)[1] == "written by the template walk_more.en.1, approved by the guardrails and saved"
+    assert words(key)[1] == "written by the template walk_more.nudge.en.1, approved by the guardrails and saved"
     assert life(key).facts["goal"] == "walk_more"
 
 

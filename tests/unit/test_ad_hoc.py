@@ -10,9 +10,10 @@ from healthnotify.adapters.memory.writer import ScriptedWriter
 from healthnotify.domain.ad_hoc import FIXES, check_words, words
 from healthnotify.domain.errors import Rejected
 from healthnotify.domain.guardrails import RULES
+from healthnotify.domain.guardrails.wording import RULE_OF, UNSAFE_WORDING
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Assignment, Category, Channel, Draft, Goal, QuietHours
-from healthnotify.domain.wording import TEXTS, template_called, templates
+from healthnotify.domain.wording import LANGUAGES, template_called, templates
 from healthnotify.pipeline import build
 from healthnotify.pipeline.ports import DueIndex
 from tests.builders import NOON, WORDS, a_person, a_preference, an_ad_hoc, planned
@@ -97,7 +98,7 @@ def test_each_broken_rule_is_told_with_the_field_that_breaks_it(but, blamed):
 
 
 def test_every_rule_has_its_fix():
-    assert set(FIXES) == set(RULES)
+    assert set(FIXES) == {*RULES, *RULE_OF.values(), UNSAFE_WORDING}
 
 
 def test_a_value_that_breaks_a_rule_is_found_too(monkeypatch):
@@ -110,12 +111,14 @@ def test_a_value_that_breaks_a_rule_is_found_too(monkeypatch):
 
 
 def test_every_template_is_found_by_its_id_and_greets_in_its_own_language():
-    for language in TEXTS:
+    for language in LANGUAGES:
         for goal in Goal:
             for template in templates(goal, language):
                 assert template_called(template.id) == template
     told, verdict = words(
-        an_assignment(draft=None, template="walk_more.de.1", goal=Goal.WALK_MORE, locale="fr", target=10, progress=5)
+        an_assignment(
+            draft=None, template="walk_more.nudge.de.1", goal=Goal.WALK_MORE, locale="fr", target=10, progress=5
+        )
     )
     assert verdict.allowed
     assert "Hallo" in told.text
@@ -140,16 +143,20 @@ async def test_given_words_go_the_whole_road_at_once(world):
 
 
 async def test_the_template_that_was_asked_for_is_the_one_that_is_sent(world):
-    plan = asked_for(world, draft=None, template="drink_water.es.2")
+    plan = asked_for(world, draft=None, template="drink_water.nudge.es.2")
 
     built(world)
     world.publish()
     await world.deliver()
 
     (letter,) = world.channel.letters
-    assert letter.subject == template_called("drink_water.es.2").draft.subject
+    assert letter.subject == template_called("drink_water.nudge.es.2").draft.subject
     provenance = row(world, plan).message.provenance
-    assert (provenance.source, provenance.author, provenance.why_template) == ("template", "drink_water.es.2", None)
+    assert (provenance.source, provenance.author, provenance.why_template) == (
+        "template",
+        "drink_water.nudge.es.2",
+        None,
+    )
 
 
 async def test_the_model_writes_about_a_goal_although_the_send_time_has_come(world):

@@ -1,12 +1,15 @@
 """The guardrails: what each rule blocks, and the innocent neighbours that it lets pass."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healthnotify.domain.ad_hoc import FIXES
 from healthnotify.domain.guardrails import ABSURD, RULES, judge, refuses
 from healthnotify.domain.model import Draft
 
+#: What is told by characters alone; what is said in words is shown in test_guardrails_on_words.py.
+FORM = [code for code in RULES if code not in {"obfuscated", "wrong_language", "invented_number"}]
 BLOCKED = {
     "empty": ["", "  \n ", "{greeting}", "🙂", "1234"],
     "over_length": ["a" * 301, "word " * 61],
@@ -96,39 +99,52 @@ BLOCKED = {
         "En tant qu’IA, je ne marche pas.",
     ],
 }
-ALLOWED = [
-    "4 of 7 days",
-    "At 10.30 or at 10:30, as you like",
-    "10.00-12.30 Uhr",
-    "from 10:00 to 11:30 p.m.",
-    "8,000 steps, 8.000 Schritte, 8 000 pas, 1 000 000 pas",
-    "on 3.11.2026, on 2026-11-03",
-    "Ask Dr. Smith, e.g. about your walks.",
-    "z.B. ein Spaziergang, u.a. im Park, ca. zehn Minuten usw.",
-    "p. ej. un paseo",
-    "½ an apple, “typographic” ‘quotes’ … and so on...then rest",
-    "Bravo\N{NO-BREAK SPACE}! On y va\N{NARROW NO-BREAK SPACE}?",
-    "¡Ánimo! ¿Vamos?",
-    "Naïve café, Straße, cœur, niño, 5 °C, 50 %, 100 % wool",
-    "👩‍👩‍👧 ❤️‍🔥 🏃🏽‍♀️ 1️⃣ 🩷 ☀️ keep going",
-    "I <3 walking; 3 < 5 and 7 > 5",
-    "rock 'n' roll, it's 5 o'clock; and/or",
-    "Salt & pepper, R&B music",
-    "Sorry, no rain today. I can't wait to hear the birds!",
-    "Es tut mir leid um deinen Regenschirm. Als Kind kannst du das.",
-    "Lo siento por tu paraguas. Como siempre, a tu ritmo.",
-    "Désolé pour la pluie. En tant que promenade, c'est bien.",
-    "Take a dose of fresh air. No pressure, stop whenever you like.",
-    "If it hurts, stop and talk to your doctor.",
-    "Todo va bien. Null Aufwand.",
-    "well-being, self-care, check-up (optional)",
-    "*stretch* and smile_",
-    "walk.Now rest",
-]
+ALLOWED = {
+    "en": [
+        "4 of 7 days",
+        "At 10.30 or at 10:30, as you like",
+        "from 10:00 to 11:30 p.m.",
+        "8,000 steps, 8.000 Schritte, 8 000 pas, 1 000 000 pas",
+        "on 3.11.2026, on 2026-11-03",
+        "Ask Dr. Smith, e.g. about your walks.",
+        "½ an apple, “typographic” ‘quotes’ … and so on...then rest",
+        "Naïve café, Straße, cœur, niño, 5 °C, 50 %, 100 % wool",
+        "👩‍👩‍👧 ❤️‍🔥 🏃🏽‍♀️ 1️⃣ 🩷 ☀️ keep going",
+        "I <3 walking; 3 < 5 and 7 > 5",
+        "rock 'n' roll, it's 5 o'clock; and/or",
+        "Salt & pepper, R&B music",
+        "Sorry, no rain today. I can't wait to hear the birds!",
+        "Take a dose of fresh air. No pressure, stop whenever you like.",
+        "If it hurts, stop and talk to your doctor.",
+        "well-being, self-care, check-up (optional)",
+        "*stretch* and smile_",
+        "walk.Now rest",
+    ],
+    "de": [
+        "10.00-12.30 Uhr",
+        "z.B. ein Spaziergang, u.a. im Park, ca. zehn Minuten usw.",
+        "Es tut mir leid um deinen Regenschirm. Als Kind kannst du das.",
+        "Todo va bien. Null Aufwand.",
+    ],
+    "es": [
+        "p. ej. un paseo",
+        "¡Ánimo! ¿Vamos?",
+        "Lo siento por tu paraguas. Como siempre, a tu ritmo.",
+    ],
+    "fr": [
+        "Bravo\N{NO-BREAK SPACE}! On y va\N{NARROW NO-BREAK SPACE}?",
+        "Désolé pour la pluie. En tant que promenade, c'est bien.",
+    ],
+}
 
 
-def reasons(text: str, *, longest: int = 300, filled: bool = False, subject: str = "A walk") -> tuple[str, ...]:
-    return judge(Draft(subject, text), longest=longest, filled=filled).reasons
+def reasons(
+    text: str, *, longest: int = 300, filled: bool = False, subject: str = "A walk", language: str = "en"
+) -> tuple[str, ...]:
+    """What rules of form say of a text whose numbers were given."""
+    said = {"said": text}
+    found = judge(Draft(subject, text), longest=longest, filled=filled, language=language, given=said).reasons
+    return tuple(reason for reason in found if reason in FORM)
 
 
 @pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in BLOCKED.items() for text in texts])
@@ -136,14 +152,16 @@ def test_a_rule_blocks_what_it_is_for(code, text):
     assert code in reasons(text)
 
 
-@pytest.mark.parametrize("text", ALLOWED)
+@pytest.mark.parametrize(
+    ("language", "text"), [(language, text) for language, texts in ALLOWED.items() for text in texts]
+)
 @pytest.mark.parametrize("filled", [True, False])
-def test_innocent_texts_pass(text, filled):
-    assert reasons(text, filled=filled) == ()
+def test_innocent_texts_pass(language, text, filled):
+    assert reasons(text, filled=filled, subject="Hallo", language=language) == ()
 
 
 def test_every_rule_has_examples():
-    assert set(RULES) == {*BLOCKED, "subject_line"}
+    assert set(FORM) == {*BLOCKED, "subject_line"}
 
 
 @pytest.mark.parametrize("subject", ["Two\nlines", "a" * 79])
@@ -178,8 +196,8 @@ def test_the_channel_limits_the_text_and_no_channel_allows_more_than_600():
 
 
 def test_a_verdict_allows_exactly_what_has_no_reason():
-    assert judge(Draft("A walk", "A walk"), longest=300, filled=True).allowed
-    assert not judge(Draft("A walk", "x.com"), longest=300, filled=True).allowed
+    assert judge(Draft("A walk", "A walk"), longest=300, filled=True, language="en").allowed
+    assert not judge(Draft("A walk", "x.com"), longest=300, filled=True, language="en").allowed
 
 
 def test_all_broken_rules_are_told_in_their_order():
@@ -193,12 +211,13 @@ def test_no_text_keeps_a_rule_busy(unit):
     assert "over_length" in reasons(unit * ((ABSURD - 10) // len(unit)))
 
 
+@settings(deadline=None)  # the first verdict loads lexicons
 @given(st.text(st.characters(), max_size=80), st.text(st.characters(), max_size=700), st.booleans())
 def test_any_text_gets_a_verdict(subject, text, filled):
-    verdict = judge(Draft(subject, text), longest=300, filled=filled)
+    verdict = judge(Draft(subject, text), longest=300, filled=filled, language="en")
 
     assert verdict.allowed == (verdict.reasons == ())
-    assert set(verdict.reasons) <= set(RULES)
+    assert set(verdict.reasons) <= set(FIXES)
 
 
 def test_a_refusal_is_recognised_outside_of_a_draft():

@@ -124,7 +124,7 @@ async def test_whatever_is_wrong_with_the_draft_a_reviewed_template_takes_over(w
     message = await written(world, answer)
 
     assert message.provenance.source == "template"
-    assert message.provenance.author.startswith("walk_more.en.")
+    assert message.provenance.author.startswith("walk_more.nudge.en.")
     assert message.provenance.why_template == why
     assert "Anna" in message.text
 

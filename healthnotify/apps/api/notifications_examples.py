@@ -19,7 +19,12 @@ LATER: Final = {
     "send_at": "2026-11-24T18:30:00Z",
     "expires_at": "2026-11-24T20:00:00Z",
 }
-TEMPLATE: Final = {"external_id": "crm-4711", "category": "nudge", "channel": "email", "template": "drink_water.en.1"}
+TEMPLATE: Final = {
+    "external_id": "crm-4711",
+    "category": "nudge",
+    "channel": "email",
+    "template": "drink_water.nudge.en.1",
+}
 GOAL: Final = {"external_id": "crm-4711", "category": "nudge", "channel": "sms", "goal": "walk_more"}
 
 PLANNED: Final[dict[str, Any]] = {

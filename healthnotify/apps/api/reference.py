@@ -12,7 +12,7 @@ from healthnotify.apps.api.fields import StrictSerializer
 from healthnotify.apps.api.view import ApiView
 from healthnotify.apps.notifications.evidence import evidence
 from healthnotify.domain.goals import TARGETS
-from healthnotify.domain.model import Goal
+from healthnotify.domain.model import Category, Goal
 from healthnotify.domain.wording import FALLBACK, Template, languages, templates
 
 
@@ -33,20 +33,30 @@ class TemplateQuery(StrictSerializer):
     """Which templates are wanted."""
 
     goal = serializers.ChoiceField(choices=[goal.value for goal in Goal], required=False, help_text="Of this goal.")
+    category = serializers.ChoiceField(
+        choices=[category.value for category in Category],
+        required=False,
+        help_text="Of this category; `service` ones have no goal.",
+    )
     language = serializers.ChoiceField(choices=languages(), default=FALLBACK, help_text="In this language.")
 
 
 class TemplateAnswer(serializers.Serializer[Any]):
     """A reviewed text."""
 
-    id = serializers.CharField(help_text="goal.language.number; names this text for good.")
-    goal = serializers.ChoiceField(choices=[goal.value for goal in Goal])
+    id = serializers.CharField(
+        help_text="goal.category.language.number, or service.occasion.language.number; names this text for good."
+    )
+    goal = serializers.ChoiceField(choices=[goal.value for goal in Goal], allow_null=True)
+    category = serializers.ChoiceField(choices=[category.value for category in Category])
     language = serializers.ChoiceField(choices=languages())
     placeholders = serializers.ListField(
         child=serializers.CharField(), help_text="What is filled in; a text with `progress` needs some progress."
     )
+    technique = serializers.CharField(help_text="Number of the behaviour-change technique that it uses (BCTTv1).")
     subject = serializers.CharField()
     text = serializers.CharField()
+    short = serializers.CharField(help_text="For a lock screen: nothing that strangers should not read.")
 
 
 class TemplatesAnswer(serializers.Serializer[Any]):
@@ -132,12 +142,15 @@ class Templates(ApiView):
                         {
                             "items": [
                                 {
-                                    "id": "drink_water.en.1",
+                                    "id": "drink_water.nudge.en.1",
                                     "goal": "drink_water",
+                                    "category": "nudge",
                                     "language": "en",
                                     "placeholders": ["greeting"],
+                                    "technique": "12.5",
                                     "subject": "A glass of water",
                                     "text": "{greeting}\nWith a glass of water within reach it is easier to remember.",
+                                    "short": "A glass of water within reach?",
                                 }
                             ]
                         },
@@ -147,11 +160,11 @@ class Templates(ApiView):
         },
     )
     def get(self, _request: Request) -> Response:
-        """The templates of a language, of one goal or of all."""
-        language = self.asked["language"]
-        goals = [Goal(self.asked["goal"])] if "goal" in self.asked else list(Goal)
-        found = [_template(one, goal, language) for goal in goals for one in templates(goal, language)]
-        return with_etag(Response({"items": found}))
+        """The templates of a language, of one goal or of all, of one category or of all."""
+        goals = [Goal(self.asked["goal"])] if "goal" in self.asked else [*Goal, None]
+        found = [one for goal in goals for one in templates(goal, self.asked["language"])]
+        wanted = self.asked.get("category")
+        return with_etag(Response({"items": [_template(one) for one in found if wanted in (None, one.category)]}))
 
 
 class EvidenceOfDay(ApiView):
@@ -208,12 +221,15 @@ class EvidenceOfDay(ApiView):
         return with_etag(Response(evidence(self.asked.get("day")).as_json()))
 
 
-def _template(template: Template, goal: Goal, language: str) -> dict[str, Any]:
+def _template(template: Template) -> dict[str, Any]:
     return {
         "id": template.id,
-        "goal": goal.value,
-        "language": language,
+        "goal": template.goal and template.goal.value,
+        "category": template.category.value,
+        "language": template.language,
         "placeholders": sorted(template.needs),
+        "technique": template.technique,
         "subject": template.draft.subject,
         "text": template.draft.text,
+        "short": template.short,
     }

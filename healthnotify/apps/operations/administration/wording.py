@@ -40,6 +40,7 @@ def preview(asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _shown(template: wording.Template, language: str) -> Shown:
-    filled = fill(template.draft, facts_for(language=language, **EXAMPLE))  # type: ignore[arg-type]
-    verdict = judge(filled, longest=LONGEST_TEXT, filled=True)
+    facts = facts_for(language=language, **EXAMPLE)  # type: ignore[arg-type]
+    filled = fill(template.draft, facts)
+    verdict = judge(filled, longest=LONGEST_TEXT, filled=True, language=language, given=facts)
     return Shown(template.id, tuple(sorted(template.needs)), template.draft, filled, verdict)

@@ -1,16 +1,12 @@
 """Show when a rule would send, by the planner's own pure function; touches no service."""
 
-import json
-import os
 import re
-import sys
-from collections.abc import Mapping
 from typing import Any, Final
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from tzdata import IANA_VERSION
 
-from healthnotify.commands.preview import DEFAULT_COUNT, FIELDS, answer, lines, preview
+from healthnotify.commands.preview import DEFAULT_COUNT, FIELDS, answer, preview
 from healthnotify.commands.reporting import ReportingCommand
 from healthnotify.domain.errors import BadInput
 
@@ -32,29 +28,15 @@ class Command(ReportingCommand):
 
     def handle(self, **options: Any) -> None:
         question = {name: options[name] for name in FIELDS if options.get(name) is not None}
-        try:
-            if options["batch"] is not None:
-                self._batch(options["batch"], question)
-            else:
-                self._one(question, as_json=options["json"])
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough: no last flush
-            sys.exit(1)
+        if options["batch"] is None:
+            self._one(question, as_json=options["json"])
+        elif question:
+            raise BadInput("batch", f"it does not go with --{next(iter(question))}", "Write the fields in its lines")
+        else:
+            self.answer_lines(options["batch"], "batch", answer)
 
     def _one(self, question: dict[str, Any], *, as_json: bool) -> None:
         if re.fullmatch("[0-9]{1,9}", count := str(question.get("count", ""))):
             question["count"] = int(count)
         found = preview(question)
         self.show(found, COLUMNS, f"{question['timezone']} (tzdata {IANA_VERSION})", as_json=as_json)
-
-    def _batch(self, source: str, question: Mapping[str, Any]) -> None:
-        if question:
-            raise BadInput("batch", f"it does not go with --{next(iter(question))}", "Write the fields in its lines")
-        seen = bad = 0
-        for line in lines(source):
-            answered = answer(line)
-            self.stdout.write(json.dumps(answered))
-            self.stdout.flush()  # whoever writes the lines may wait for each answer
-            seen, bad = seen + 1, bad + ("error" in answered)
-        if bad:
-            raise CommandError(f"{bad} of {seen} lines cannot be used; their answers say why")
