@@ -1,11 +1,12 @@
 """Brokers that are away, stand still, or are heard by one side only; and what producers hear instead of a report."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any, Final
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -200,14 +201,36 @@ def _nothing_published(run: Run) -> Iterator[None]:
 @contextmanager
 def _configured(run: Run, settings: Mapping[str, str]) -> Iterator[None]:
     """The daily topic is set so, and back again."""
-    admin = AdminClient({"bootstrap.servers": run.services.kafka.bootstrap_servers, "log_level": 0})
     resource = ConfigResource(ResourceType.TOPIC, str(Topic.DAILY))
-    before = admin.describe_configs([resource])[resource].result()
-    _set(admin, settings)
+    found: dict[str, ConfigEntry] = {}
+    _administer(
+        run, lambda admin: found.update(admin.describe_configs([resource], request_timeout=5)[resource].result())
+    )
+    _administer(run, lambda admin: _set(admin, settings))
     try:
         yield
     finally:
-        _set(admin, {name: before[name].value for name in settings})
+        _administer(run, lambda admin: _set(admin, {name: found[name].value for name in settings}))
+
+
+def _administer(run: Run, deed: Callable[[AdminClient], None]) -> None:
+    """With a client of its own each time: one that has met a dead controller goes on waiting for it."""
+
+    def is_done() -> bool:
+        admin = AdminClient(
+            {
+                "bootstrap.servers": run.services.kafka.bootstrap_servers,
+                "log_level": 0,
+                "socket.timeout.ms": 3_000,
+            }
+        )
+        try:
+            deed(admin)
+        except KafkaException:
+            return False
+        return True
+
+    run.wait_for(is_done, "a controller that answers", seconds=60)
 
 
 def _set(admin: AdminClient, settings: Mapping[str, str]) -> None:
@@ -215,5 +238,5 @@ def _set(admin: AdminClient, settings: Mapping[str, str]) -> None:
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()
     ]
     resource = ConfigResource(ResourceType.TOPIC, str(Topic.DAILY), incremental_configs=entries)
-    for done in admin.incremental_alter_configs([resource]).values():
+    for done in admin.incremental_alter_configs([resource], request_timeout=5).values():
         done.result()
