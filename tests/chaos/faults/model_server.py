@@ -34,7 +34,8 @@ def _kinds(_dice: Random, quick: bool) -> tuple[str, ...]:
     32,
     "LLM: bad JSON, truncated, empty, 100 kB, wrong language, control characters, refusal",
     done="Each answer of the model is of one bad kind, or all kinds come in turn: broken or cut JSON, nothing, 100 kB, "
-    "another language, control characters, a refusal, a link, prose, unknown placeholders, no object, no strings.",
+    "another language, control characters, a refusal, a filter's answer, a link, prose, HTML, a tool call, another "
+    "schema, unknown placeholders, no object, no strings.",
     holds="A reviewed template takes its place, in time; nothing that a guardrail refuses is sent. (The language of a "
     "text is not judged: nothing in it tells that it is wrong.)",
     sweeper=(True,),
@@ -94,7 +95,7 @@ def _model(run: Run, faults: Faults) -> Iterator[Path]:
     """Another model at the end of the line; answers where its log is."""
     port, line = free_port(), run.lines["model"]
     log = run.services.directory / "model" / f"requests-{port}.jsonl"
-    command = [sys.executable, "-m", "tests.chaos.model", f"--port={port}", f"--log={log}"]
+    command = [sys.executable, "-m", "healthnotify.embedded.model_server", f"--port={port}", f"--log={log}"]
     for field in fields(faults):
         given = getattr(faults, field.name)
         value = ",".join(given) if isinstance(given, tuple) else given
