@@ -113,9 +113,12 @@ def hint(problem: Exception) -> float | None:
     asked = _retry_after(headers.get("retry-after"), headers.get("date"))
     if asked is not None:
         return asked.total_seconds()
-    names = ("retry-after-ms", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset")
-    waits = [_duration(name, headers[name]) for name in names if name in headers]
-    return max((wait for wait in waits if wait is not None), default=None)
+    # What is asked for goes before a reset, which says when the whole allowance is back: the next call needs a little.
+    for names in (("retry-after-ms",), ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-ratelimit-reset")):
+        waits = [_duration(name, headers[name]) for name in names if name in headers]
+        if known := [wait for wait in waits if wait is not None]:
+            return max(known)
+    return None
 
 
 def _retry_after(text: str | None, date: str | None) -> timedelta | None:

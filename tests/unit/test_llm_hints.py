@@ -31,6 +31,7 @@ def refused(**headers):
         ({"x_ratelimit_reset": "3"}, 3),
         ({"retry_after": "2", "x_ratelimit_reset_requests": "9s"}, 2),
         ({"retry_after": "soon", "x_ratelimit_reset_requests": "9s"}, 9),
+        ({"retry_after_ms": "2000", "x_ratelimit_reset_requests": "9s"}, 2),
     ],
 )
 def test_a_hint_is_read_in_every_form(headers, seconds):
