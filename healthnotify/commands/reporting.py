@@ -61,15 +61,11 @@ class ReportingCommand(BaseCommand):
     def answer_lines(self, source: str, option: str, answer: Callable[[bytes], dict[str, object]]) -> None:
         """Answer each JSON line of a file, or of - for standard input, in order; bad ones make the exit code 1."""
         seen = bad = 0
-        try:
-            for line in lines(source, option):
-                answered = answer(line)
-                self.stdout.write(json.dumps(answered))
-                self.stdout.flush()  # whoever writes the lines may wait for each answer
-                seen, bad = seen + 1, bad + ("error" in answered)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough: no last flush
-            sys.exit(1)
+        for line in lines(source, option):
+            answered = answer(line)
+            self.stdout.write(json.dumps(answered))
+            self.stdout.flush()  # whoever writes the lines may wait for each answer
+            seen, bad = seen + 1, bad + ("error" in answered)
         if bad:
             raise CommandError(f"{bad} of {seen} lines cannot be used; their answers say why")
 
@@ -88,6 +84,9 @@ class ReportingCommand(BaseCommand):
             super().run_from_argv(argv)
         except HealthNotifyError as problem:
             self.stderr.write(f"error: {problem}")
+            sys.exit(1)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough: no last flush
             sys.exit(1)
 
 

@@ -15,7 +15,8 @@ from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthnotify.commands.preview import LARGEST_COUNT, LONGEST_LINE, answer, lines
+from healthnotify.commands.json_lines import LONGEST_LINE, lines
+from healthnotify.commands.preview import LARGEST_COUNT, answer
 from healthnotify.domain.model import QuietHours
 from healthnotify.domain.schedule import Rule, occasions
 
@@ -367,7 +368,7 @@ class TestStream:
     def test_of_a_line_that_is_too_long_only_the_beginning_is_kept(self, batch: Path) -> None:
         batch.write_bytes(line(id="x" * 5_000_000) + b"\n" + line() + b"\n")
 
-        first, second = lines(str(batch))
+        first, second = lines(str(batch), "batch")
 
         assert len(first) == LONGEST_LINE + 1
         assert second == line() + b"\n"
@@ -379,7 +380,7 @@ class TestStream:
         batch.write_bytes(filled + ending)
 
         assert len(filled) == LONGEST_LINE
-        assert "occurrences" in answer(next(lines(str(batch))))
+        assert "occurrences" in answer(next(lines(str(batch), "batch")))
 
 
 # --- whatever comes
