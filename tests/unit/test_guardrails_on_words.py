@@ -234,3 +234,28 @@ def test_any_text_with_any_facts_gets_the_same_verdict_twice(text, language, fac
     asked = {"longest": 600, "filled": True, "language": language, "given": facts}
 
     assert judge(Draft("A walk", text), **asked) == judge(Draft("A walk", text), **asked)
+
+
+@pytest.mark.parametrize(
+    ("rule", "language", "text"),
+    [
+        ("stop_medication", "en", "Leave the pills in the drawer today."),
+        ("stop_medication", "de", "Lass die Tabletten heute einmal weg."),
+        ("stop_medication", "es", "Deja las pastillas en el cajón hoy."),
+        ("stop_medication", "fr", "Laisse les comprimés dans le tiroir aujourd'hui."),
+        ("dosage", "en", "Take two aspirin before your walk."),
+        ("commercial", "en", "A Fitbit on sale makes it easy."),
+    ],
+)
+def test_what_must_not_stand_together_blocks_however_kind_the_rest_is(rule, language, text):
+    kind = TEXTS[language]
+
+    assert breaks(rule, f"{kind} {text} {kind}", language)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Do not leave out your tablets.", "Ask your doctor before you stop taking any tablets.", "Bring your tablets."],
+)
+def test_what_makes_it_harmless_lets_it_pass(text):
+    assert not breaks("stop_medication", text)

@@ -1,7 +1,7 @@
 """What no message may say: rules, a file each, judged before a text is kept and again when it is filled.
 
-Pure and deterministic. The rules of form look at characters; those of content look at words, numbers and languages;
-`wording` weighs what a text says in so many words.
+Pure and deterministic. The rules of form look at characters; those of content look at words, numbers and languages,
+and at what must not stand together; `wording` weighs what a text says in so many words.
 """
 
 import unicodedata
@@ -19,6 +19,7 @@ from healthnotify.domain.guardrails import (
     links,
     numbers,
     refusals,
+    together,
     wording,
 )
 from healthnotify.domain.guardrails.case import Case
@@ -33,7 +34,7 @@ __all__ = ["LANGUAGES", "LONGEST_SUBJECT", "LONGEST_TEXT", "RULES", "Verdict", "
 
 ABSURD: Final = 8 * LONGEST_TEXT  # beyond it nothing is read any more: no rule may be kept busy by 100 kB
 #: Goes up when a rule changes what it blocks.
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 INVENTED: Final = "invented_number"
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -68,6 +69,7 @@ def judge(
     sentences = read_draft(draft, language, given)
     case = Case(draft, longest, filled, language, given, plain, fold(both), sentences)
     reasons = [code for code, breaks in RULES.items() if breaks(case) and not (by_people and code == INVENTED)]
+    reasons += together.broken(sentences)
     if unsafe := wording.unsafe(language, sentences, unheard=wording.NUMERIC if by_people else frozenset()):
         reasons.append(unsafe)
     return Verdict(allowed=not reasons, reasons=tuple(dict.fromkeys(reasons)))
