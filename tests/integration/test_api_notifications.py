@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from healthnotify.apps.access.models import AuditEntry
 from healthnotify.apps.access.scopes import Scope
 from healthnotify.apps.api import notifications_examples as examples
+from healthnotify.apps.api import users_examples
 from healthnotify.apps.notifications.models import Move, Notification
+from healthnotify.apps.users.models import User
 from healthnotify.domain.delivery import Accepted
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Category, Channel, Goal
@@ -102,6 +104,7 @@ def test_a_local_date_is_that_of_the_users_wall(api, store):
 
 @pytest.mark.parametrize("body", [examples.LATER, examples.TEMPLATE, examples.GOAL])
 def test_every_example_works_and_its_answer_has_the_fields_that_are_shown(api, anna, body):
+    User.objects.filter(id=anna).update(locale=users_examples.NEW_USER["locale"])
     answer = api.post(URL, body)
 
     assert answer.status_code == 201, answer.content

@@ -14,8 +14,8 @@ LATER: Final = {
     "external_id": "crm-4711",
     "category": "service",
     "channel": "email",
-    "subject": "Your appointment, {name}",
-    "text": "{greeting}\nWe look forward to seeing you tomorrow at half past nine.",
+    "subject": "Ihr Termin, {name}",
+    "text": "{greeting}\nwir freuen uns, Sie morgen um halb zehn zu sehen.",
     "send_at": "2026-11-24T18:30:00Z",
     "expires_at": "2026-11-24T20:00:00Z",
 }
@@ -82,8 +82,8 @@ WITHDRAWN: Final = LIFE | {
 }
 SAID: Final = {
     "id": ID,
-    "subject": "Your appointment, Anna",
-    "text": "Hi Anna,\nWe look forward to seeing you tomorrow at half past nine.",
+    "subject": "Ihr Termin, Anna",
+    "text": "Hallo Anna,\nwir freuen uns, Sie morgen um halb zehn zu sehen.",
 }
 DEAD: Final = {
     "kind": "notification",
