@@ -150,8 +150,8 @@ PROTECTIONS = (
     Protection(
         "A completion of an earlier assignment finishes nothing.",
         "healthnotify/adapters/offsets.py",
-        "here.out.get(offset) is delivery",
-        "offset in here.out",
+        "here.out.get(offset) is delivery:\n            del",
+        "offset in here.out:\n            del",
         ("tests/unit/test_offsets.py",),
     ),
     Protection(
@@ -164,8 +164,8 @@ PROTECTIONS = (
     Protection(
         "While dead letters pour nothing is consumed.",
         "healthnotify/workers/floodgate.py",
-        "return 0 if self._why else",
-        "return",
+        "return 0 if self._why else min(",
+        "return min(",
         ("tests/integration/test_floodgate.py",),
     ),
     Protection(
