@@ -60,15 +60,15 @@ def _run(given: argparse.Namespace) -> int:
         for one, on, place, variant in _chosen(faults, given):
             dice = Random(f"{given.seed}/{one.number}/{on}/{place}")
             _play(Run(one, variant, sweeper=on, services=services, crew=crew, dice=dice), findings)
-            if given.out:  # also now: a run of an hour may be interrupted
-                write(findings, {one.number: one for one in faults}, given.out, given.seed)
+            if given.out and not given.variant:  # also now: a run of an hour may be interrupted
+                write(findings, {one.number: one for one in faults}, given.out, given.seed, partly=bool(given.variant))
         for text in leaks(services) if findings.results else []:
             findings.results[-1].verdict.broken("I10", text)
             _tell(f"BROKEN I10: {text}")
         if not findings.results:
             findings.disturbed.append((0, "nothing was run; --list names the faults"))
         if given.out:
-            write(findings, {one.number: one for one in faults}, given.out, given.seed)
+            write(findings, {one.number: one for one in faults}, given.out, given.seed, partly=bool(given.variant))
         for _, text in findings.disturbed:
             _tell(f"DISTURBED {text}")
         _tell(findings.line)

@@ -95,23 +95,55 @@ def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
     return [summary(some) for _, some in sorted(grouped.items(), key=lambda item: (item[0][0], not item[0][1]))]
 
 
-def write(findings: Findings, faults: Mapping[int, Fault], folder: Path, seed: int) -> None:
-    """`results.json` and `results.md`. What is known of faults that did not run this time stays as it was."""
+def write(findings: Findings, faults: Mapping[int, Fault], folder: Path, seed: int, *, partly: bool = False) -> None:
+    """`results.json` and `results.md`. What is known of faults that did not run this time stays as it was. `partly`:
+    of those that ran, only some variants did, which are added to the others and take the place of disturbed runs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
     before = json.loads(path.read_text()) if path.exists() else {"rows": [], "disturbed": {}}
     kept = before["rows"]
     new = rows(findings.results)
+    if partly:
+        old = {(row["fault"], row["sweeper"]): row for row in kept}
+        new = [_both(old[key], row) if (key := (row["fault"], row["sweeper"])) in old else row for row in new]
     keys = {(row["fault"], row["sweeper"]) for row in new}
     table = [row for row in kept if (row["fault"], row["sweeper"]) not in keys and row["fault"] in faults] + new
     table.sort(key=lambda row: (row["fault"], row["sweeper"] == "off"))
     ran = {result.fault for result in findings.results} | {number for number, _ in findings.disturbed}
-    disturbed = {key: texts for key, texts in before["disturbed"].items() if int(key) not in ran}
+    again = tuple(f"[{result.variant}], sweeper {'on' if result.sweeper else 'off'}: " for result in findings.results)
+    disturbed = {
+        key: left
+        for key, texts in before["disturbed"].items()
+        if (
+            left := (
+                [one for one in texts if partly and not any(run in one for run in again)] if int(key) in ran else texts
+            )
+        )
+    }
     for number, text in findings.disturbed:
         disturbed.setdefault(str(number), []).append(text)
     stored = {"seed": seed, "rows": table, "disturbed": disturbed}
     path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
     (folder / "results.md").write_text(_page(table, [one for its in disturbed.values() for one in its], faults, seed))
+
+
+def _both(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The runs of both; the median of the time to recover is that of the earlier ones, which are many more."""
+    sums = ("tries", "kills", "planned", "accepted", "duplicates", "left to the sweeper")
+    lists = ("lost", "beyond promise", "late", "notes", "ended by themselves")
+    names = ("ended", "violations")
+    return {
+        **before,
+        **{name: before[name] + more[name] for name in (*sums, *lists)},
+        **{
+            name: {key: before[name].get(key, type(value)()) + value for key, value in more[name].items()}
+            | {key: value for key, value in before[name].items() if key not in more[name]}
+            for name in names
+        },
+        "longest to recover": max(before["longest to recover"], more["longest to recover"]),
+        "variants": sorted({*before["variants"], *more["variants"]}),
+    }
 
 
 def _page(table: Sequence[Mapping[str, Any]], disturbed: Sequence[str], faults: Mapping[int, Fault], seed: int) -> str:

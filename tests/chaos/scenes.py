@@ -175,6 +175,7 @@ def lost_on_the_road(run: Run, points: Sequence[str]) -> None:
 
 def lost_reports(run: Run, points: Sequence[str]) -> None:
     """A failure is recorded, its hand-over is not made, and the record is lost."""
+    run.crew.dismiss("consumer-2")  # else it reads the record before that is lost
     run.provider.rules(Rule("unavailable"))
     run.crew.crash_at("deliver.report")
     run.load(PEOPLE, seconds=1)
