@@ -4,25 +4,23 @@ from collections.abc import Mapping
 from reprlib import repr as shortened
 from typing import Final
 
-from healthnotify.commands.json_lines import identity, question, refuse_unknown
+from healthnotify.commands import json_lines
 from healthnotify.domain.errors import BadInput
-from healthnotify.domain.guardrails import LANGUAGES, LONGEST_TEXT, Verdict, judge
+from healthnotify.domain.guardrails import LONGEST_TEXT, Verdict, judge
 from healthnotify.domain.model import Draft
+from healthnotify.domain.wording import LANGUAGES
 
 FIELDS: Final = ("id", "goal", "locale", "subject", "text", "facts")
 
 
 def answer(line: bytes) -> dict[str, object]:
-    """`{"id", "allowed", "reasons"}` of one line, or `{"id", "error"}`, where an unreadable id is None."""
-    known: str | int | None = None
-    try:
-        asked = question(line, FIELDS)
-        known = identity(asked)
-        refuse_unknown(asked, FIELDS)
-        verdict = check(asked)
-    except BadInput as problem:
-        return {"id": known, "error": str(problem)}
-    return {"id": known, "allowed": verdict.allowed, "reasons": list(verdict.reasons)}
+    """`{"id", "allowed", "reasons"}` of one line, or `{"id", "error"}`."""
+    return json_lines.answer(line, FIELDS, _judged)
+
+
+def _judged(asked: Mapping[str, object]) -> dict[str, object]:
+    verdict = check(asked)
+    return {"allowed": verdict.allowed, "reasons": list(verdict.reasons)}
 
 
 def check(asked: Mapping[str, object]) -> Verdict:

@@ -7,7 +7,7 @@ from reprlib import repr as shortened
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from healthnotify.commands.json_lines import identity, question, refuse_unknown
+from healthnotify.commands import json_lines
 from healthnotify.domain.errors import BadInput
 from healthnotify.domain.model import QuietHours
 from healthnotify.domain.schedule import EVERY_DAY, Occasion, Rule, occasions, parse_days, parse_quiet, parse_time, zone
@@ -37,15 +37,8 @@ def preview(asked: Mapping[str, object]) -> list[Occurrence]:
 
 
 def answer(line: bytes) -> dict[str, object]:
-    """One line of a batch: `{"id", "occurrences"}`, or `{"id", "error"}`, where an unreadable id is None."""
-    known: str | int | None = None
-    try:
-        asked = question(line, FIELDS)
-        known = identity(asked)
-        refuse_unknown(asked, FIELDS)
-        return {"id": known, "occurrences": preview(asked)}
-    except BadInput as problem:
-        return {"id": known, "error": str(problem)}
+    """One line of a batch: `{"id", "occurrences"}`, or `{"id", "error"}`."""
+    return json_lines.answer(line, FIELDS, lambda asked: {"occurrences": preview(asked)})
 
 
 def _text(asked: Mapping[str, object], field: str, form: str) -> str:

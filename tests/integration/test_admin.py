@@ -18,7 +18,7 @@ from healthnotify.apps.operations.models import WorkerReport
 from healthnotify.apps.users.models import Address, Preference, User, UserGoal
 from healthnotify.domain.model import Channel, Goal
 from healthnotify.domain.people import NewGoal
-from healthnotify.domain.wording import languages
+from healthnotify.domain.wording import LANGUAGES
 from tests.admin_client import at, filled
 from tests.builders import NOON, a_person, staged
 from tests.postgres_store import TestedPostgres
@@ -209,7 +209,7 @@ def test_only_our_own_rows_are_registered():
 
 
 @pytest.mark.parametrize("goal", Goal)
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_template_is_shown_filled_in_and_allowed_by_the_guardrails(logged_in, goal, language):
     page = logged_in(VIEWER).get(at("wording"), {"goal": goal, "language": language})
     shown = page.content.decode()

@@ -1,4 +1,4 @@
-"""Learn the weights of `domain/guardrails/wording.py` from the corpus: python -m tests.redteam.learn
+"""Learn the weights of `domain/guardrails/weighing.py` from the corpus: python -m tests.redteam.learn
 
 Logistic regression with L2 over the features of the production code; small weights are left out. What a rule of form
 finds by itself is not learnt from. The threshold is where `FALSE_ALARMS` of the allowed texts, each scored by weights
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from healthnotify.domain import wording as shipped_texts
-from healthnotify.domain.guardrails import lexicon, wording
-from healthnotify.domain.guardrails.reading import WORD, fold, read_draft
+from healthnotify.domain.guardrails import lexicon, weighing
+from healthnotify.domain.guardrails.folding import fold
+from healthnotify.domain.guardrails.reading import WORD, read_draft
 from tests.redteam.corpus import FOLDER, HELD_OUT, Labelled, shipped, tuned_on
 
 C: Final = 0.3
@@ -26,7 +27,7 @@ SMALLEST: Final = 0.03
 DECIMALS: Final = 2
 #: The rules of form see these better than words do.
 FORM: Final = frozenset({"obfuscated", "over_length", "markup", "external_link", "wrong_language"})
-TARGET: Final = Path(wording.__file__).with_name("learned.json")
+TARGET: Final = Path(weighing.__file__).with_name("learned.json")
 
 
 def main() -> None:
@@ -55,7 +56,7 @@ def digest() -> str:
 
 
 def _features(one: Labelled) -> list[str]:
-    return sorted(wording.features(one.language, read_draft(one.draft, one.language, one.facts)))
+    return sorted(weighing.features(one.language, read_draft(one.draft, one.language, one.facts)))
 
 
 def _fold(one: Labelled) -> int:
@@ -69,7 +70,7 @@ def _cross_scores(rows: Sequence[list[str]], bad: Sequence[bool], folds: Sequenc
         weights = _fit([rows[number] for number in seen], [bad[number] for number in seen])
         for number, other in enumerate(folds):
             if other == fold_:
-                scores[number] = weights[wording.BIAS] + sum(weights.get(one, 0.0) for one in rows[number])
+                scores[number] = weights[weighing.BIAS] + sum(weights.get(one, 0.0) for one in rows[number])
     return scores
 
 
@@ -83,7 +84,7 @@ def _fit(rows: Sequence[list[str]], bad: Sequence[bool]) -> dict[str, float]:
     model: Any = LogisticRegression(C=C, max_iter=300, class_weight="balanced").fit(matrix, bad)
     pairs = zip(names.get_feature_names_out(), model.coef_[0], strict=True)
     kept = {name: round(float(weight), DECIMALS) for name, weight in pairs if abs(weight) >= SMALLEST}
-    return {**kept, wording.BIAS: round(float(model.intercept_[0]), DECIMALS)}
+    return {**kept, weighing.BIAS: round(float(model.intercept_[0]), DECIMALS)}
 
 
 def _packed(weights: dict[str, float], threshold: float, texts: Sequence[Labelled]) -> dict[str, Any]:

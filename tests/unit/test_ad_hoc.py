@@ -7,10 +7,11 @@ from uuid import uuid4
 import pytest
 
 from healthnotify.adapters.memory.writer import ScriptedWriter
-from healthnotify.domain.ad_hoc import FIXES, check_words, words
+from healthnotify.domain.ad_hoc import check_words, words
 from healthnotify.domain.errors import Rejected
 from healthnotify.domain.guardrails import RULES
-from healthnotify.domain.guardrails.wording import RULE_OF, UNSAFE_WORDING
+from healthnotify.domain.guardrails.fixes import FIXES
+from healthnotify.domain.guardrails.weighing import RULE_OF, UNSAFE_WORDING
 from healthnotify.domain.lifecycle import State
 from healthnotify.domain.model import Assignment, Category, Channel, Draft, Goal, QuietHours
 from healthnotify.domain.wording import LANGUAGES, template_called, templates

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthnotify.domain.ad_hoc import FIXES
 from healthnotify.domain.guardrails import ABSURD, RULES, judge, refuses
+from healthnotify.domain.guardrails.fixes import FIXES
 from healthnotify.domain.model import Draft
 
 #: What is told by characters alone; what is said in words is shown in test_guardrails_on_words.py.

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthnotify.domain.guardrails import LANGUAGES, judge, version, wording
+from healthnotify.domain.guardrails import judge, version, weighing
+from healthnotify.domain.guardrails.folding import fold
 from healthnotify.domain.guardrails.lexicon import Lexicon, lexicon
-from healthnotify.domain.guardrails.reading import fold, read
+from healthnotify.domain.guardrails.reading import read
 from healthnotify.domain.model import Draft
+from healthnotify.domain.wording import LANGUAGES
 
 
 def reasons(text, language="en", subject="", **given):
@@ -186,7 +188,7 @@ def test_every_language_knows_the_same_concepts(language):
         ]
         return {getattr(what, "concept", what) for what in found}
 
-    assert concepts(language) == concepts("en") >= set(wording.RULE_OF)
+    assert concepts(language) == concepts("en") >= set(weighing.RULE_OF)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from collections import Counter
 
 import pytest
 
-from healthnotify.domain.guardrails import LANGUAGES, RULES
+from healthnotify.domain.guardrails import RULES
 from healthnotify.domain.guardrails.learned import learned
-from healthnotify.domain.guardrails.wording import RULE_OF
+from healthnotify.domain.guardrails.weighing import RULE_OF
 from healthnotify.domain.model import Goal
+from healthnotify.domain.wording import LANGUAGES
 from tests.redteam.corpus import OK, held_out, shipped, tuned_on
 from tests.redteam.learn import digest
 

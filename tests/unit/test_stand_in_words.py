@@ -8,7 +8,7 @@ import pytest
 
 from healthnotify.domain.facts import facts_for, fill
 from healthnotify.domain.guardrails import judge
-from healthnotify.domain.guardrails.wording import RULE_OF, UNSAFE_WORDING
+from healthnotify.domain.guardrails.weighing import RULE_OF, UNSAFE_WORDING
 from healthnotify.domain.model import Category, Draft, Goal
 from healthnotify.embedded.stand_in.shapes import fill as shaped
 from healthnotify.embedded.stand_in.shapes import how_many

@@ -7,7 +7,7 @@ import pytest
 from healthnotify.domain.facts import PLACEHOLDERS, facts_for, fill
 from healthnotify.domain.guardrails import judge
 from healthnotify.domain.model import Category, Draft, Goal
-from healthnotify.domain.wording import OCCASIONS, language_for, languages, template_called, template_for, templates
+from healthnotify.domain.wording import LANGUAGES, OCCASIONS, language_for, template_called, template_for, templates
 
 LONGEST_NAME = "Maximiliana " * 5
 EVERY = [
@@ -27,8 +27,8 @@ OTHER_ADDRESS = {
 
 
 def test_every_goal_can_be_said_in_every_language():
-    assert languages() == ("en", "de", "es", "fr")
-    for language in languages():
+    assert LANGUAGES == ("en", "de", "es", "fr")
+    for language in LANGUAGES:
         for goal in Goal:
             for category in TEXTS_A_GOAL:
                 some = [template for template in templates(goal, language) if template.category is category]
@@ -37,13 +37,13 @@ def test_every_goal_can_be_said_in_every_language():
 
 
 def test_the_service_can_be_said_in_every_language():
-    for language in languages():
+    for language in LANGUAGES:
         for occasion in OCCASIONS:
             assert sum(template.id.startswith(f"service.{occasion}.") for template in templates(None, language)) >= 3
 
 
 def test_texts_vary_by_what_they_use_of_what_is_known_of_changing_habits():
-    for language in languages():
+    for language in LANGUAGES:
         assert len({template.technique for template in EVERY if template.language == language}) >= 12
     assert all(re.fullmatch(r"\d{1,2}\.\d{1,2}", template.technique) for template in EVERY)
 

@@ -13,7 +13,7 @@ from healthnotify.apps.api.view import ApiView
 from healthnotify.apps.notifications.evidence import evidence
 from healthnotify.domain.goals import TARGETS
 from healthnotify.domain.model import Category, Goal
-from healthnotify.domain.wording import FALLBACK, Template, languages, templates
+from healthnotify.domain.wording import FALLBACK, LANGUAGES, Template, templates
 
 
 class GoalAnswer(serializers.Serializer[Any]):
@@ -38,7 +38,7 @@ class TemplateQuery(StrictSerializer):
         required=False,
         help_text="Of this category; `service` ones have no goal.",
     )
-    language = serializers.ChoiceField(choices=languages(), default=FALLBACK, help_text="In this language.")
+    language = serializers.ChoiceField(choices=LANGUAGES, default=FALLBACK, help_text="In this language.")
 
 
 class TemplateAnswer(serializers.Serializer[Any]):
@@ -49,7 +49,7 @@ class TemplateAnswer(serializers.Serializer[Any]):
     )
     goal = serializers.ChoiceField(choices=[goal.value for goal in Goal], allow_null=True)
     category = serializers.ChoiceField(choices=[category.value for category in Category])
-    language = serializers.ChoiceField(choices=languages())
+    language = serializers.ChoiceField(choices=LANGUAGES)
     placeholders = serializers.ListField(
         child=serializers.CharField(), help_text="What is filled in; a text with `progress` needs some progress."
     )

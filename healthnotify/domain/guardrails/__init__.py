@@ -1,7 +1,7 @@
 """What no message may say: rules, a file each, judged before a text is kept and again when it is filled.
 
 Pure and deterministic. The rules of form look at characters; those of content look at words, numbers and languages,
-and at what must not stand together; `wording` weighs what a text says in so many words.
+and at what must not stand together; `weighing` adds up what a text says in so many words.
 """
 
 import unicodedata
@@ -20,17 +20,17 @@ from healthnotify.domain.guardrails import (
     numbers,
     refusals,
     together,
-    wording,
+    weighing,
 )
 from healthnotify.domain.guardrails.case import Case
 from healthnotify.domain.guardrails.characters import LONGEST_SUBJECT, LONGEST_TEXT
-from healthnotify.domain.guardrails.languages import OURS as LANGUAGES
+from healthnotify.domain.guardrails.folding import fold
 from healthnotify.domain.guardrails.learned import learned
-from healthnotify.domain.guardrails.reading import fold, read_draft
+from healthnotify.domain.guardrails.reading import read_draft
 from healthnotify.domain.guardrails.refusals import refuses
 from healthnotify.domain.model import Draft
 
-__all__ = ["LANGUAGES", "LONGEST_SUBJECT", "LONGEST_TEXT", "RULES", "Verdict", "judge", "refuses", "version"]
+__all__ = ["LONGEST_SUBJECT", "LONGEST_TEXT", "RULES", "Verdict", "judge", "refuses", "version"]
 
 ABSURD: Final = 8 * LONGEST_TEXT  # beyond it nothing is read any more: no rule may be kept busy by 100 kB
 #: Goes up when a rule changes what it blocks.
@@ -70,14 +70,14 @@ def judge(
     case = Case(draft, longest, filled, language, given, plain, fold(both), sentences)
     reasons = [code for code, breaks in RULES.items() if breaks(case) and not (by_people and code == INVENTED)]
     reasons += together.broken(sentences)
-    if unsafe := wording.unsafe(language, sentences, unheard=wording.NUMERIC if by_people else frozenset()):
+    if unsafe := weighing.unsafe(language, sentences, unheard=weighing.NUMERIC if by_people else frozenset()):
         reasons.append(unsafe)
     return Verdict(allowed=not reasons, reasons=tuple(dict.fromkeys(reasons)))
 
 
 @lru_cache
 def version() -> str:
-    """Which rules: kept with every verdict, so that it can be understood years later."""
+    """Which rules and weights: what figures are told of."""
     return f"{RULES_VERSION}.{learned().version}"
 
 

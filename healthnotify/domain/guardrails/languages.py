@@ -6,11 +6,12 @@ from importlib.resources import files
 from typing import Final
 
 from healthnotify.domain.guardrails.case import Case
+from healthnotify.domain.guardrails.folding import fold
 from healthnotify.domain.guardrails.learned import learned
 from healthnotify.domain.guardrails.lexicon import lexicon
-from healthnotify.domain.guardrails.reading import Sentence, fold
+from healthnotify.domain.guardrails.reading import Sentence
+from healthnotify.domain.wording import LANGUAGES
 
-OURS: Final = ("en", "de", "es", "fr")
 #: A sentence of so many words that shares fewer than this with its language is in another, whichever that is.
 ENOUGH: Final = 5
 AT_HOME: Final = 0.35
@@ -27,10 +28,7 @@ def wrong_language(case: Case) -> bool:
 
 def _is_foreign(sentence: Sentence, language: str, names: set[str]) -> bool:
     words = [
-        word
-        for clause in sentence.clauses
-        for word in clause.words
-        if not word[0].isdigit() and word not in names and word != "greeting"
+        word for clause in sentence.clauses for word in clause.words if not word[0].isdigit() and word not in names
     ]
     own = _vocabulary(language)
     strange = [word for word in words if word not in own]
@@ -49,7 +47,7 @@ def _others() -> Mapping[str, frozenset[str]]:
     text = files("healthnotify.domain.guardrails.lexicon").joinpath("neighbours.txt").read_text(encoding="utf-8")
     lines = [line.partition(":") for line in text.splitlines() if line and not line.startswith("#")]
     neighbours = {name: frozenset(fold(word.strip()) for word in words.split(",")) for name, _, words in lines}
-    return neighbours | {name: _vocabulary(name) for name in OURS}
+    return neighbours | {name: _vocabulary(name) for name in LANGUAGES}
 
 
 @lru_cache

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from healthnotify.domain.guardrails.case import Case
+from healthnotify.domain.guardrails.folding import fold
 from healthnotify.domain.guardrails.number_words import (
     CLOCKS,
     COMPARISONS,
@@ -18,7 +19,6 @@ from healthnotify.domain.guardrails.number_words import (
     VALUES,
     pattern,
 )
-from healthnotify.domain.guardrails.reading import fold
 
 FEW: Final = 4  #: up to here a number word is more often a way of speaking than a claim
 MOST_COUNTED: Final = 20  #: "count to ten"

@@ -1,17 +1,15 @@
 """How a text is read: sentences of clauses of words, and what each word is about by the lexicon of its language."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from healthnotify.domain.facts import BRACES, NUMBERS
+from healthnotify.domain.guardrails.folding import fold
 from healthnotify.domain.guardrails.lexicon import Lexicon, lexicon
 from healthnotify.domain.model import Draft
 
-#: What `n't`, `'re` and the like are part of; any other apostrophe parts words, as in l'eau.
-JOINED: Final = re.compile(r"(?<=\w)'(?=(?:t|re|ve|ll|s|m|d)\b)")
 SENTENCE: Final = re.compile(r"(?<=[.!?…])[\"'»”)]*\s+|\n+")
 CLAUSE: Final = re.compile(r"[,;:()\"«»„“”]+|\s[-–—]+\s|\.\s|\.$|[!?…]+|\.\.\.")
 SOME_NUMBER: Final = "3"
@@ -61,13 +59,6 @@ def read(text: str, language: str) -> tuple[Sentence, ...]:
     """The sentences of a text, those without words left out."""
     known = lexicon(language)
     return tuple(_sentences(fold(text), known))
-
-
-def fold(text: str) -> str:
-    """Small letters without accents, in compatibility form, with straight apostrophes: how words are looked up."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("œ", "oe").replace("æ", "ae").replace("’", "'")
-    apart = unicodedata.normalize("NFKD", plain)
-    return JOINED.sub("", "".join(sign for sign in apart if not unicodedata.combining(sign)))
 
 
 def _sentences(folded: str, known: Lexicon) -> Iterator[Sentence]:

@@ -21,7 +21,7 @@ class Together:
 
 
 #: Each was right in nine of ten clauses of the corpus, or more.
-RULES: Final = (
+NEVER: Final = (
     Together("stop_medication", (MEDICINES, frozenset({"LEAVE"})), CARE | NOT),
     Together("dosage", (MEDICINES, frozenset({"TAKE"}), frozenset({"DOSE_UNIT", "NUMBER"})), CARE | NOT),
     Together("cure_claim", (frozenset({"CURE"}), frozenset({"DISEASE", "SYMPTOM"})), NOT),
@@ -35,7 +35,7 @@ def broken(sentences: Iterable[Sentence]) -> list[str]:
     """The rules that some clause breaks."""
     return [
         each.rule
-        for each in RULES
+        for each in NEVER
         if any(_breaks(clause, sentence, each) for sentence in sentences for clause in sentence.clauses)
     ]
 

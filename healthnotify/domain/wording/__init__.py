@@ -37,11 +37,6 @@ class Template:
         return frozenset(BRACES.findall(f"{self.draft.subject} {self.draft.text}"))
 
 
-def languages() -> tuple[str, ...]:
-    """Every language that has templates."""
-    return LANGUAGES
-
-
 def language_for(locale: str) -> str:
     """The language to write in: de-AT -> de; English where there are no templates."""
     language = locale.replace("_", "-").split("-")[0].lower()

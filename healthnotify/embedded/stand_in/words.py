@@ -11,8 +11,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from healthnotify.domain.wording import LANGUAGES
+
 TEXTS: Final = Path(__file__).parent / "texts"
-LANGUAGES: Final = ("en", "de", "es", "fr")
 GREETING: Final = "{greeting}\n"
 LONGEST_AIM: Final = 300  # characters; half of what the channel takes, when that is less
 EASY: Final = frozenset({"easy", "simple", "basic"})  #: reading levels that get the idea and little else

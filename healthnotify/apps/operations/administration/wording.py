@@ -26,7 +26,7 @@ class Shown:
 
 def preview(asked: Mapping[str, str]) -> dict[str, Any]:
     """The templates of one goal in one language; the first of each where none is asked for, or one that is unknown."""
-    goals, languages = list(Goal), wording.languages()
+    goals, languages = list(Goal), wording.LANGUAGES
     goal = next((goal for goal in goals if goal == asked.get("goal")), goals[0])
     language = next((known for known in languages if known == asked.get("language")), languages[0])
     return {

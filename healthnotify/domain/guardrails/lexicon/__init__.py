@@ -12,11 +12,12 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
+from healthnotify.domain.guardrails.folding import fold
+
 GAP: Final = "..."
 WIDEST_GAP: Final = 4
 SHORTEST_STEM: Final = 2
 LONGEST_STEM: Final = 24
-NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,6 @@ def _match(rest: Sequence[str], words: Sequence[str], place: int) -> int | None:
 @lru_cache
 def lexicon(language: str) -> Lexicon:
     """Read once. `language` is one that has a file."""
-    from healthnotify.domain.guardrails.reading import fold
-
     it = Lexicon()
     text = files(__package__).joinpath(f"{language}.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
